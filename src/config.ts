@@ -1,0 +1,303 @@
+import { UsageError } from './errors.ts';
+
+/** One row of the settings table: how a setting is read, what it is without being set, what it means. */
+interface Setting<T> {
+  readonly env: string;
+  readonly default: T;
+  readonly parse: (text: string) => T | undefined;
+  /** What a value must look like, for the message when it does not. */
+  readonly expects: string;
+  readonly describe: string;
+  /** Secrets are never printed. */
+  readonly secret?: boolean;
+}
+
+const text = (env: string, fallback: string, describe: string, secret = false): Setting<string> => ({
+  env,
+  default: fallback,
+  parse: (value) => value,
+  expects: 'text',
+  describe,
+  secret,
+});
+
+const optionalText = (env: string, describe: string, secret = false): Setting<string | undefined> => ({
+  env,
+  default: undefined,
+  parse: (value) => value,
+  expects: 'text',
+  describe,
+  secret,
+});
+
+const integer = (env: string, fallback: number, min: number, max: number, describe: string): Setting<number> => ({
+  env,
+  default: fallback,
+  parse: (value) => {
+    const number = /^\d+$/.test(value) ? Number(value) : Number.NaN;
+    return number >= min && number <= max ? number : undefined;
+  },
+  expects: `a whole number from ${min} to ${max}`,
+  describe,
+});
+
+const flag = (env: string, fallback: boolean, describe: string): Setting<boolean> => ({
+  env,
+  default: fallback,
+  parse: (value) =>
+    ({ 1: true, true: true, yes: true, on: true, 0: false, false: false, no: false, off: false })[value.toLowerCase()],
+  expects: 'true or false',
+  describe,
+});
+
+const oneOf = <T extends string>(
+  env: string,
+  fallback: NoInfer<T>,
+  choices: readonly T[],
+  describe: string,
+): Setting<T> => ({
+  env,
+  default: fallback,
+  parse: (value) => choices.find((choice) => choice === value),
+  expects: `one of ${choices.join(', ')}`,
+  describe,
+});
+
+const pattern = (env: string, fallback: string, regex: RegExp, expects: string, describe: string): Setting<string> => ({
+  env,
+  default: fallback,
+  parse: (value) => (regex.test(value) ? value : undefined),
+  expects,
+  describe,
+});
+
+const timeZone = (env: string, fallback: string, describe: string): Setting<string> => ({
+  env,
+  default: fallback,
+  parse: (value) => {
+    try {
+      return new Intl.DateTimeFormat('en', { timeZone: value }).resolvedOptions().timeZone === '' ? undefined : value;
+    } catch {
+      return undefined;
+    }
+  },
+  expects: 'an IANA time zone such as Africa/Cairo',
+  describe,
+});
+
+const KIB = 1024;
+const MIB = 1024 * KIB;
+const HOUR_MS = 3_600_000;
+
+const SSL_MODES = ['disable', 'require', 'verify-ca', 'verify-full'] as const;
+const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
+export type SslMode = (typeof SSL_MODES)[number];
+export type LogLevel = (typeof LOG_LEVELS)[number];
+
+/** All settings, parsed and bounded. Units are in the names; meanings in the table below. */
+export interface Config {
+  readonly redisHost: string;
+  readonly redisPort: number;
+  readonly redisDb: number;
+  readonly redisUrl: string | undefined;
+  readonly redisUser: string | undefined;
+  readonly redisPassword: string | undefined;
+  readonly redisTls: boolean;
+  readonly redisCa: string | undefined;
+  readonly postgresHost: string;
+  readonly postgresPort: number;
+  readonly postgresDb: string;
+  readonly postgresUser: string;
+  readonly postgresPassword: string | undefined;
+  readonly postgresUrl: string | undefined;
+  readonly postgresSslMode: SslMode;
+  readonly postgresCa: string | undefined;
+  readonly gatewayHost: string;
+  readonly gatewayPort: number;
+  readonly gatewayTokensFile: string | undefined;
+  readonly tlsCert: string | undefined;
+  readonly tlsKey: string | undefined;
+  readonly trustProxy: boolean;
+  readonly allowedOrigins: string;
+  readonly ticksPrefix: string;
+  readonly barsTimeZone: string;
+  readonly flushEnabled: boolean;
+  readonly flushIntervalMs: number;
+  readonly flushMaxTicks: number;
+  readonly bufferMaxTicks: number;
+  readonly resumeWindowMs: number;
+  readonly resumeWindowBytes: number;
+  readonly maxFeedMessageBytes: number;
+  readonly maxLiveMessageBytes: number;
+  readonly maxFrameTicks: number;
+  readonly maxFrameDays: number;
+  readonly windowFrames: number;
+  readonly windowTicks: number;
+  readonly takeoverIntervalMs: number;
+  readonly feedRateFrames: number;
+  readonly authDeadlineMs: number;
+  readonly pingIntervalMs: number;
+  readonly liveQueueBytes: number;
+  readonly liveSlowMs: number;
+  readonly liveMaxSymbols: number;
+  readonly liveCoalesceMs: number;
+  readonly maxConnections: number;
+  readonly maxUnauthenticatedPerAddress: number;
+  readonly metricsPort: number;
+  readonly retentionDays: number;
+  readonly drainMs: number;
+  readonly logLevel: LogLevel;
+}
+
+/** Every setting, in the order in which `tickgate --help` and the README list them. */
+const SETTINGS: { readonly [Name in keyof Config]: Setting<Config[Name]> } = {
+  redisHost: text('REDIS_HOST', 'localhost', 'Redis host'),
+  redisPort: integer('REDIS_PORT', 6379, 1, 65_535, 'Redis port'),
+  redisDb: integer('REDIS_DB', 0, 0, 65_535, 'Redis database number'),
+  redisUrl: optionalText('REDIS_URL', 'redis:// or rediss:// address, instead of the parts', true),
+  redisUser: optionalText('REDIS_USER', 'Redis ACL user'),
+  redisPassword: optionalText('REDIS_PASSWORD', 'Redis password', true),
+  redisTls: flag('REDIS_TLS', false, 'TLS to Redis'),
+  redisCa: optionalText('REDIS_CA', 'certificate authority file for TLS to Redis'),
+  postgresHost: text('POSTGRES_HOST', 'localhost', 'PostgreSQL host'),
+  postgresPort: integer('POSTGRES_PORT', 5432, 1, 65_535, 'PostgreSQL port'),
+  postgresDb: text('POSTGRES_DB', 'egx_market', 'database'),
+  postgresUser: text('POSTGRES_USER', 'postgres', 'database user'),
+  postgresPassword: optionalText('POSTGRES_PASSWORD', 'database password', true),
+  postgresUrl: optionalText('POSTGRES_URL', 'postgres:// address, instead of the parts', true),
+  postgresSslMode: oneOf('POSTGRES_SSLMODE', 'disable', SSL_MODES, 'TLS to PostgreSQL'),
+  postgresCa: optionalText('POSTGRES_CA', 'certificate authority file for TLS to PostgreSQL'),
+  gatewayHost: text('GATEWAY_HOST', '127.0.0.1', 'address the gateway listens on; other than loopback needs tokens'),
+  gatewayPort: integer('GATEWAY_PORT', 8080, 0, 65_535, 'port the gateway listens on; 0 takes a free one'),
+  gatewayTokensFile: optionalText('GATEWAY_TOKENS_FILE', 'JSON file with token hashes, roles, feeds and symbols'),
+  tlsCert: optionalText('TLS_CERT', 'certificate file (PEM): the gateway speaks TLS'),
+  tlsKey: optionalText('TLS_KEY', 'key file (PEM) of the certificate'),
+  trustProxy: flag('TRUST_PROXY', false, 'take the client address from X-Forwarded-For'),
+  allowedOrigins: text(
+    'ALLOWED_ORIGINS',
+    '',
+    'browser origins that may connect, comma separated; empty: the gateway’s own',
+  ),
+  ticksPrefix: pattern(
+    'TICKS_PREFIX',
+    'egx',
+    /^[a-z][a-z0-9_]{0,30}$/,
+    'a lower-case name such as egx',
+    'prefix of tables, keys and channels',
+  ),
+  barsTimeZone: timeZone('BARS_TIME_ZONE', 'Africa/Cairo', 'where a trading day begins and ends'),
+  flushEnabled: flag('FLUSH_ENABLED', true, 'serve runs a flush coordinator too'),
+  flushIntervalMs: integer('FLUSH_INTERVAL_MS', 100, 1, HOUR_MS, 'longest time a tick waits for a flush to begin'),
+  flushMaxTicks: integer(
+    'FLUSH_MAX_TICKS',
+    100_000,
+    1,
+    5_000_000,
+    'a flush begins early with so many ticks, and takes about so many',
+  ),
+  bufferMaxTicks: integer(
+    'BUFFER_MAX_TICKS',
+    5_000_000,
+    1,
+    1_000_000_000,
+    'ticks not yet committed before feeds are paused',
+  ),
+  resumeWindowMs: integer(
+    'RESUME_WINDOW_MS',
+    60_000,
+    0,
+    24 * HOUR_MS,
+    'how long committed ticks stay in Redis for dashboards that resume',
+  ),
+  resumeWindowBytes: integer('RESUME_WINDOW_BYTES', 64 * MIB, 0, 4_096 * MIB, 'how many bytes of them at the most'),
+  maxFeedMessageBytes: integer('MAX_FEED_MESSAGE_BYTES', 256 * KIB, KIB, 16 * MIB, 'largest message of a feed'),
+  maxLiveMessageBytes: integer('MAX_LIVE_MESSAGE_BYTES', 4 * KIB, 256, MIB, 'largest message of a dashboard'),
+  maxFrameTicks: integer('MAX_FRAME_TICKS', 5_000, 1, 100_000, 'ticks a frame may hold'),
+  maxFrameDays: integer('MAX_FRAME_DAYS', 366, 1, 2_000, 'days the ticks of one frame may span'),
+  windowFrames: integer('WINDOW_FRAMES', 4_096, 1, 1_000_000, 'uncommitted frames of a feed before it is paused'),
+  windowTicks: integer('WINDOW_TICKS', 500_000, 1, 100_000_000, 'uncommitted ticks of a feed before it is paused'),
+  takeoverIntervalMs: integer(
+    'TAKEOVER_INTERVAL_MS',
+    5_000,
+    0,
+    HOUR_MS,
+    'at most one take-over of a live feed in this time',
+  ),
+  feedRateFrames: integer(
+    'FEED_RATE_FRAMES',
+    0,
+    0,
+    10_000_000,
+    'frames a second a feed connection may send; 0: no limit',
+  ),
+  authDeadlineMs: integer('AUTH_DEADLINE_MS', 5_000, 100, HOUR_MS, 'time to authenticate'),
+  pingIntervalMs: integer(
+    'PING_INTERVAL_MS',
+    15_000,
+    100,
+    HOUR_MS,
+    'time between pings; two missed pongs end a connection',
+  ),
+  liveQueueBytes: integer(
+    'LIVE_QUEUE_BYTES',
+    MIB,
+    16 * KIB,
+    1_024 * MIB,
+    'bytes queued for a dashboard before it is conflated',
+  ),
+  liveSlowMs: integer('LIVE_SLOW_MS', 5_000, 100, HOUR_MS, 'a dashboard whose queue stays full so long is closed'),
+  liveMaxSymbols: integer('LIVE_MAX_SYMBOLS', 512, 1, 100_000, 'symbols a dashboard may name; * counts as none'),
+  liveCoalesceMs: integer('LIVE_COALESCE_MS', 5, 0, 1_000, 'longest time live ticks are gathered under load'),
+  maxConnections: integer('MAX_CONNECTIONS', 10_000, 1, 1_000_000, 'open sockets'),
+  maxUnauthenticatedPerAddress: integer(
+    'MAX_UNAUTHENTICATED_PER_ADDRESS',
+    50,
+    1,
+    1_000_000,
+    'open sockets of one address that have not authenticated',
+  ),
+  metricsPort: integer(
+    'METRICS_PORT',
+    0,
+    0,
+    65_535,
+    'a port of its own for /metrics; 0: on the gateway’s port, to loopback only',
+  ),
+  retentionDays: integer('RETENTION_DAYS', 0, 0, 36_500, 'ticks older than this are dropped by chunk; 0: never'),
+  drainMs: integer('DRAIN_MS', 10_000, 0, HOUR_MS, 'longest time a shutdown may take'),
+  logLevel: oneOf('LOG_LEVEL', 'info', LOG_LEVELS, 'how much is logged'),
+};
+
+/**
+ * Reads every setting from `env` once.
+ * @throws {UsageError} naming the variable, what it holds (unless a secret) and what it must look like.
+ */
+export function loadConfig(env: Readonly<Record<string, string | undefined>>): Config {
+  const values: Record<string, unknown> = {};
+  for (const [name, setting] of Object.entries(SETTINGS)) {
+    const raw = env[setting.env];
+    if (raw === undefined || raw === '') {
+      values[name] = setting.default;
+      continue;
+    }
+    const value = setting.parse(raw);
+    if (value === undefined) {
+      const shown = setting.secret === true ? 'the value' : JSON.stringify(raw);
+      throw new UsageError(`${setting.env}: ${shown} is not ${setting.expects}`, {
+        remedy: `set ${setting.env} to ${setting.expects}, or unset it (default: ${String(setting.default ?? 'none')})`,
+      });
+    }
+    values[name] = value;
+  }
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the loop above filled every name of the table
+  return values as unknown as Config;
+}
+
+/** The settings table as text, for `--help` and the README. */
+export function describeSettings(): ReadonlyArray<{ env: string; default: string; describe: string }> {
+  return Object.values(SETTINGS).map((setting) => ({
+    env: setting.env,
+    default: setting.default === undefined ? '' : String(setting.default),
+    describe: setting.describe,
+  }));
+}

@@ -1,0 +1,22 @@
+import { destination, pino, type Logger as PinoLogger } from 'pino';
+
+export type Logger = PinoLogger;
+
+/**
+ * The root logger: JSON lines on standard error, so that a command's own line on standard output stays clean.
+ * Written synchronously in small runs: a worker transport would lose the last lines at exit.
+ */
+export const rootLogger: Logger = pino(
+  { base: { pid: process.pid }, level: process.env['LOG_LEVEL'] ?? 'info', timestamp: pino.stdTimeFunctions.isoTime },
+  destination({ dest: 2, sync: true }),
+);
+
+/** One child per stage of the flow. */
+export const gatewayLogger: Logger = rootLogger.child({ stage: 'gateway' });
+export const ingestLogger: Logger = rootLogger.child({ stage: 'ingest' });
+export const bufferLogger: Logger = rootLogger.child({ stage: 'buffer' });
+export const fanoutLogger: Logger = rootLogger.child({ stage: 'fanout' });
+export const flushLogger: Logger = rootLogger.child({ stage: 'flush' });
+export const storeLogger: Logger = rootLogger.child({ stage: 'store' });
+export const httpLogger: Logger = rootLogger.child({ stage: 'http' });
+export const stackLogger: Logger = rootLogger.child({ stage: 'stack' });
