@@ -1,0 +1,84 @@
+import { Client, Pool, type ClientConfig } from 'pg';
+import type { Config } from '../config.ts';
+import { describeError } from '../errors.ts';
+import { storeLogger } from '../logger.ts';
+import { describePostgresAddress, postgresAddressOf, tlsOptionsOf } from './postgres-address.ts';
+import { explainConnectError } from './postgres-errors.ts';
+
+export { describePostgresAddress } from './postgres-address.ts';
+
+const CONNECT_TIMEOUT_MS = 5_000;
+const KEEP_ALIVE_DELAY_MS = 10_000;
+
+export interface PostgresConnectionOptions {
+  /** Shown in pg_stat_activity; default `tickgate`. */
+  readonly applicationName?: string;
+  /** PostgreSQL ends a statement that takes longer. Default: no limit. */
+  readonly statementTimeoutMs?: number;
+}
+
+/**
+ * Opens one session. The caller ends it with `client.end()`; a session lost later is logged, and the next query on it
+ * rejects.
+ * @throws {StoreUnavailableError} with the address tried, the cause and what mends it.
+ * @throws {UsageError} when a setting is wrong.
+ */
+export async function connectPostgres(config: Config, options: PostgresConnectionOptions = {}): Promise<Client> {
+  const client = new Client(clientConfigOf(config, options));
+  logLostSession(client, config);
+  try {
+    await client.connect();
+  } catch (error) {
+    throw explainConnectError(error, config);
+  }
+  return client;
+}
+
+export interface PostgresPoolOptions extends PostgresConnectionOptions {
+  /** Default 4. */
+  readonly maxConnections?: number;
+}
+
+/** A pool for reading queries; it connects when first used. The caller ends it with `pool.end()`. */
+export function createPostgresPool(config: Config, options: PostgresPoolOptions = {}): Pool {
+  const pool = new Pool({
+    ...clientConfigOf(config, options),
+    max: options.maxConnections ?? 4,
+    idleTimeoutMillis: 30_000,
+    allowExitOnIdle: true,
+  });
+  logLostSession(pool, config);
+  pool.on('connect', (client) => logLostSession(client, config));
+  return pool;
+}
+
+function clientConfigOf(config: Config, options: PostgresConnectionOptions): ClientConfig {
+  const address = postgresAddressOf(config);
+  return {
+    host: address.host,
+    port: address.port,
+    database: address.database,
+    user: address.user,
+    ...(address.password === undefined ? {} : { password: address.password }),
+    ssl: tlsOptionsOf(address),
+    application_name: options.applicationName ?? 'tickgate',
+    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    keepAlive: true,
+    keepAliveInitialDelayMillis: KEEP_ALIVE_DELAY_MS,
+    ...(options.statementTimeoutMs === undefined ? {} : { statement_timeout: options.statementTimeoutMs }),
+  };
+}
+
+/** Without a listener the 'error' of a lost session would end the process. */
+function logLostSession(emitter: ErrorEmitter, config: Config): void {
+  emitter.on('error', (error: Error) => {
+    storeLogger.warn(
+      { address: describePostgresAddress(config), err: describeError(error) },
+      'PostgreSQL session lost',
+    );
+  });
+}
+
+interface ErrorEmitter {
+  on: (event: 'error', listener: (error: Error) => void) => unknown;
+}

@@ -1,0 +1,40 @@
+import { readFileSync } from 'node:fs';
+import { escapeIdentifier, escapeLiteral } from 'pg';
+import { InvariantError } from '../errors.ts';
+
+/** What the SQL files leave open. Written as `{prefix}`, `{zone}`, `{collation}`. */
+export interface SqlPlaceholders {
+  /** Prefix of every table and view, as `config.ticksPrefix` allows it. */
+  readonly prefix: string;
+  /** IANA time zone of a trading day; becomes a quoted literal. */
+  readonly zone?: string;
+  /** Schema and name of a collation; become quoted identifiers. */
+  readonly collation?: readonly [schema: string, name: string];
+}
+
+/**
+ * Reads an SQL file that lies beside this module and fills its placeholders. For files run as they are: statements
+ * with user values use parameters instead.
+ * @throws {InvariantError} when the file leaves open what is not given, or the prefix is not a plain name.
+ */
+export function loadSql(path: string, placeholders: SqlPlaceholders): string {
+  return renderSql(readFileSync(new URL(path, import.meta.url), 'utf8'), placeholders);
+}
+
+/** Fills the placeholders of `template`, as {@link loadSql} does. */
+export function renderSql(template: string, placeholders: SqlPlaceholders): string {
+  if (!/^[a-z][a-z0-9_]{0,30}$/.test(placeholders.prefix)) {
+    throw new InvariantError(`"${placeholders.prefix}" is no table prefix`);
+  }
+  const values: Readonly<Record<string, string | undefined>> = {
+    prefix: placeholders.prefix,
+    zone: placeholders.zone === undefined ? undefined : escapeLiteral(placeholders.zone),
+    collation: placeholders.collation?.map((part) => escapeIdentifier(part)).join('.'),
+  };
+  const statements = template.replaceAll(/^--.*\n/gm, '');
+  return statements.replaceAll(/\{([a-z]+)\}/g, (_, name: string) => {
+    const value = values[name];
+    if (value === undefined) throw new InvariantError(`an SQL file asks for {${name}}, which is not given`);
+    return value;
+  });
+}

@@ -1,0 +1,58 @@
+import type { Client } from 'pg';
+import { z } from 'zod';
+
+/** `apache`: hypertables only. `community`: columnstore, policies and continuous aggregates too. */
+export type TimescaleEdition = 'apache' | 'community';
+
+export interface StoreVersions {
+  /** Such as `17.11`. */
+  readonly postgres: string;
+  /** Major version, such as 17. */
+  readonly postgresMajor: number;
+  /** Version of the extension in this database, such as `2.19.3`; undefined when it is not created. */
+  readonly timescale: string | undefined;
+  /** Version that CREATE EXTENSION would give; undefined when the package is not installed. */
+  readonly timescaleAvailable: string | undefined;
+  /** Undefined when the extension is not created. */
+  readonly edition: TimescaleEdition | undefined;
+}
+
+const rowSchema = z.object({
+  version: z.string(),
+  version_num: z.coerce.number().int(),
+  installed: z.string().nullable(),
+  available: z.string().nullable(),
+  license: z.string().nullable(),
+});
+
+/** Reads what the server is; works in a database without the extension. */
+export async function readStoreVersions(client: Client): Promise<StoreVersions> {
+  const result = await client.query(
+    `SELECT split_part(current_setting('server_version'), ' ', 1) AS version,
+            current_setting('server_version_num') AS version_num,
+            (SELECT extversion FROM pg_extension WHERE extname = 'timescaledb') AS installed,
+            (SELECT default_version FROM pg_available_extensions WHERE name = 'timescaledb') AS available,
+            current_setting('timescaledb.license', true) AS license`,
+  );
+  const row = rowSchema.parse(result.rows[0]);
+  return {
+    postgres: row.version,
+    postgresMajor: Math.floor(row.version_num / 10_000),
+    timescale: row.installed ?? undefined,
+    timescaleAvailable: row.available ?? undefined,
+    edition: row.installed === null ? undefined : row.license === 'timescale' ? 'community' : 'apache',
+  };
+}
+
+/** True when `version` (such as `2.19.3` or `2.30.0-dev`) is at least `major.minor`. */
+export function isVersionAtLeast(version: string, major: number, minor: number): boolean {
+  const [ownMajor = 0, ownMinor = 0] = version.split(/[.-]/).map(Number);
+  return ownMajor > major || (ownMajor === major && ownMinor >= minor);
+}
+
+/** `Apache edition: …` or `Community edition: …`, in one line for people. */
+export function describeEdition(edition: TimescaleEdition): string {
+  return edition === 'community'
+    ? 'Community edition (columnstore, policies and continuous aggregates)'
+    : 'Apache edition (hypertables; no columnstore, policies or continuous aggregates)';
+}
