@@ -1,0 +1,160 @@
+import type { Redis } from 'ioredis';
+import type { BufferKeys } from './keys.ts';
+import { runScript } from './lua-scripts.ts';
+import { type PlaceView, readPlaces, readSize } from './tick-buffer.ts';
+import type { RedisLink } from './redis-link.ts';
+
+/** One entry of the stream as Redis holds it; `data` is to be decoded by protocol/stream-entry.ts. */
+export interface RawEntry {
+  readonly id: string;
+  readonly feed: string;
+  readonly generation: string;
+  /** Running total of ticks in this stream up to and with this entry. */
+  readonly total: number;
+  readonly data: Buffer;
+}
+
+/** Entries after a cursor, and the identity of the stream they come from. */
+export interface StreamPage {
+  readonly run: string;
+  /** Undefined where there is no stream. */
+  readonly incarnation: string | undefined;
+  readonly entries: readonly RawEntry[];
+  /** Ticks in the stream that no flush has handled. */
+  readonly pendingTicks: number;
+}
+
+export interface ForeignEntry {
+  readonly id: string;
+  readonly feed: string;
+  readonly generation: string;
+}
+
+/** Bound of ids in one call of settle.lua, which runs undivided in Redis. */
+const MAX_IDS_A_CALL = 2_000;
+const FIRST_ENTRY_ID = '0-0';
+
+/** The buffer as the flush coordinator sees it. */
+export class StreamReader {
+  readonly #link: RedisLink;
+  readonly #keys: BufferKeys;
+
+  constructor(link: RedisLink, keys: BufferKeys) {
+    this.#link = link;
+    this.#keys = keys;
+  }
+
+  get isUp(): boolean {
+    return this.#link.isUp;
+  }
+
+  /** Run id of the server that answers now. @throws {RedisUnavailableError} */
+  get run(): string {
+    return this.#link.facts.run;
+  }
+
+  /** At most `maxEntries` entries after `cursor` (undefined: from the start), with the stream's identity, atomically. */
+  async read(cursor: string | undefined, maxEntries: number): Promise<StreamPage> {
+    const client = this.#link.client;
+    const run = this.#link.facts.run;
+    const answer = await client
+      .multi()
+      .hmget(this.#keys.meta, 'incarnation', 'total', 'handled')
+      .exists(this.#keys.stream)
+      .xrangeBuffer(this.#keys.stream, `(${cursor ?? FIRST_ENTRY_ID}`, '+', 'COUNT', maxEntries)
+      .exec();
+    const [meta, exists, range] = (answer ?? []).map(([error, value]) => {
+      if (error) throw error;
+      return value;
+    });
+    const [incarnation, total, handled] = Array.isArray(meta) ? meta.map((each) => (each === null ? undefined : String(each))) : [];
+    return {
+      run,
+      incarnation: exists === 0 ? undefined : incarnation,
+      entries: parseRange(range),
+      pendingTicks: exists === 0 ? 0 : Math.max(0, Number(total ?? 0) - Number(handled ?? 0)),
+    };
+  }
+
+  async pendingTicks(): Promise<number> {
+    return (await readSize(this.#link.client, this.#keys)).ticks;
+  }
+
+  /** Id of the newest entry, or undefined. */
+  async lastEntryId(): Promise<string | undefined> {
+    const newest = await this.#link.client.call('XREVRANGE', this.#keys.stream, '+', '-', 'COUNT', '1');
+    return Array.isArray(newest) && Array.isArray(newest[0]) ? String(newest[0][0]) : undefined;
+  }
+
+  /** Feeds that have, or had, a place in this Redis. */
+  async knownFeeds(): Promise<string[]> {
+    return this.#link.client.smembers(this.#keys.feeds);
+  }
+
+  async places(feeds: readonly string[]): Promise<Array<PlaceView | undefined>> {
+    return readPlaces(this.#link.client, this.#keys, feeds);
+  }
+
+  /** Takes a broken place away, if it is still the one judged. */
+  async condemn(feed: string, run: string, generation: string): Promise<boolean> {
+    const answer = await runScript(this.#link.client, 'condemn', [this.#keys.state(feed), this.#keys.feeds], [run, generation, feed]);
+    return Number(answer) === 1;
+  }
+
+  /** Forgets a feed wholly: for one-off feeds whose row is gone. */
+  async forget(feed: string): Promise<void> {
+    await this.#link.client.del(this.#keys.state(feed), this.#keys.takeover(feed));
+    await this.#link.client.srem(this.#keys.feeds, feed);
+  }
+
+  /** Counts what was handled and removes entries no longer needed. See lua/settle.lua. */
+  async settle(incarnation: string, handled: number, committed: readonly string[], foreign: readonly ForeignEntry[]): Promise<void> {
+    const client = this.#link.client;
+    await this.#settleOnce(client, incarnation, handled, committed.slice(0, MAX_IDS_A_CALL), foreign.slice(0, MAX_IDS_A_CALL));
+    for (let from = MAX_IDS_A_CALL; from < Math.max(committed.length, foreign.length); from += MAX_IDS_A_CALL) {
+      const to = from + MAX_IDS_A_CALL;
+      await this.#settleOnce(client, incarnation, handled, committed.slice(from, to), foreign.slice(from, to));
+    }
+  }
+
+  /** Publishes the outcome of a flush. */
+  async publishFlush(notice: Buffer): Promise<void> {
+    await this.#link.client.publish(this.#keys.flushedChannel, notice);
+  }
+
+  async #settleOnce(
+    client: Redis,
+    incarnation: string,
+    handled: number,
+    committed: readonly string[],
+    foreign: readonly ForeignEntry[],
+  ): Promise<void> {
+    const feeds = [...new Set(foreign.map((entry) => entry.feed))];
+    const keys = [this.#keys.stream, this.#keys.meta, ...feeds.map((feed) => this.#keys.state(feed))];
+    const foreignArgs = foreign.flatMap((entry) => [entry.id, entry.generation, feeds.indexOf(entry.feed) + 3]);
+    await runScript(client, 'settle', keys, [incarnation, String(handled), committed.length, ...committed, ...foreignArgs]);
+  }
+}
+
+function parseRange(range: unknown): RawEntry[] {
+  if (!Array.isArray(range)) return [];
+  return range.map((item: unknown) => {
+    const [id, pairs]: unknown[] = Array.isArray(item) ? item : [];
+    const fields: unknown[] = Array.isArray(pairs) ? pairs : [];
+    const field = (name: string): Buffer => {
+      for (let i = 0; i + 1 < fields.length; i += 2) {
+        const value = fields[i + 1];
+        if (String(fields[i]) === name && Buffer.isBuffer(value)) return value;
+      }
+      return Buffer.alloc(0);
+    };
+    return { id: String(id), feed: field('f').toString(), generation: field('g').toString(), total: Number(field('t').toString()), data: field('d') };
+  });
+}
+
+/** Order of stream ids `ms-n`. */
+export function compareEntryIds(a: string, b: string): number {
+  const [aMs = 0, aN = 0] = a.split('-').map(Number);
+  const [bMs = 0, bN = 0] = b.split('-').map(Number);
+  return aMs - bMs || aN - bN;
+}

@@ -1,0 +1,106 @@
+import { randomBytes } from 'node:crypto';
+import { describeError } from '../errors.ts';
+import { ingestLogger } from '../logger.ts';
+
+/** Who asks for a feed's place; see PROTOCOL.md, `open`. */
+export interface PlaceClaim {
+  readonly session: string;
+  readonly instance: string;
+  readonly attempt: number;
+  readonly have: number;
+}
+
+export interface GivenPlace {
+  readonly generation: string;
+  /** Last seq held by the buffer. */
+  readonly position: number;
+  /** Last seq known durable; 0 where that is not known now. */
+  readonly committed: number;
+}
+
+export type PlaceResult =
+  | ({ readonly outcome: 'opened' } & GivenPlace)
+  | { readonly outcome: 'late' | 'taken' | 'spaced' }
+  | { readonly outcome: 'not-now'; readonly why: string };
+
+type ScriptOpen = { readonly outcome: 'opened'; readonly generation: string; readonly position: number };
+
+/** What opening needs of the buffer. */
+export interface PlaceBuffer {
+  open(feed: string, claim: PlaceClaim): Promise<ScriptOpen | { readonly outcome: 'none' | 'late' | 'taken' | 'spaced' }>;
+  see(feed: string): Promise<string | undefined>;
+  renew(
+    feed: string,
+    tag: string,
+    generation: string,
+    row: { readonly seq: number; readonly writer: string },
+    claim: PlaceClaim,
+  ): Promise<ScriptOpen | { readonly outcome: 'changed' | 'late' | 'taken' }>;
+}
+
+/** What opening needs of the database. */
+export interface PlaceRows {
+  renew(feed: string, generation: string): Promise<{ readonly seq: number; readonly writer: string }>;
+  read(feeds: readonly string[]): Promise<ReadonlyMap<string, { readonly seq: number; readonly generation: string }>>;
+}
+
+const MAX_ROUNDS = 5;
+const COMMITTED_LOOKUP_MS = 500;
+
+/**
+ * Gives feeds their places, and is the only way to one. With a state of the present run a script answers, and the
+ * database need not be there; otherwise the place is renewed at the watermark: see, UPDATE the row, write the state
+ * only if it is still the one seen. A generation is never written twice, an unanswered step abandons it.
+ */
+export class PlaceOpener {
+  readonly #buffer: PlaceBuffer;
+  readonly #rows: PlaceRows;
+
+  constructor(buffer: PlaceBuffer, rows: PlaceRows) {
+    this.#buffer = buffer;
+    this.#rows = rows;
+  }
+
+  /** Never throws for what Redis or PostgreSQL do: that is `not-now`. */
+  async open(feed: string, claim: PlaceClaim): Promise<PlaceResult> {
+    try {
+      for (let round = 0; round < MAX_ROUNDS; round++) {
+        const opened = await this.#buffer.open(feed, claim);
+        if (opened.outcome === 'opened') return { ...opened, committed: await this.#committed(feed, opened) };
+        if (opened.outcome !== 'none') return { outcome: opened.outcome };
+        const renewed = await this.#renew(feed, claim);
+        if (renewed !== undefined) return renewed;
+      }
+      return { outcome: 'not-now', why: 'the feed is being opened elsewhere' };
+    } catch (error) {
+      ingestLogger.warn({ feed, cause: describeError(error) }, 'a feed could not be opened');
+      return { outcome: 'not-now', why: 'a service behind the gateway does not answer' };
+    }
+  }
+
+  /** Undefined: the state changed on the way, begin again. */
+  async #renew(feed: string, claim: PlaceClaim): Promise<PlaceResult | undefined> {
+    const tag = await this.#buffer.see(feed);
+    if (tag === undefined) return undefined;
+    const generation = randomBytes(12).toString('base64url');
+    const row = await this.#rows.renew(feed, generation);
+    const renewed = await this.#buffer.renew(feed, tag, generation, row, claim);
+    if (renewed.outcome === 'changed') return undefined;
+    if (renewed.outcome !== 'opened') return { outcome: renewed.outcome };
+    ingestLogger.info({ feed, position: renewed.position }, 'place renewed at the watermark');
+    return { ...renewed, committed: row.seq };
+  }
+
+  /** What is durable of a place that goes on. Opening works without the database, so a slow answer counts as none. */
+  async #committed(feed: string, place: { readonly generation: string; readonly position: number }): Promise<number> {
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<undefined>((resolve) => {
+      timer = setTimeout(() => resolve(undefined), COMMITTED_LOOKUP_MS);
+    });
+    const lookup = this.#rows.read([feed]).catch(() => undefined);
+    const row = (await Promise.race([lookup, late]))?.get(feed);
+    clearTimeout(timer);
+    if (row === undefined || row.generation !== place.generation) return 0;
+    return Math.min(row.seq, place.position);
+  }
+}

@@ -1,0 +1,181 @@
+/** A frame as the outbox sees it. `skip` frames declare a gap and hold no ticks. */
+export interface OutboxFrame {
+  readonly seq: number;
+  readonly prev: number;
+  readonly ticks: number;
+  readonly bytes: number;
+  readonly skip: boolean;
+}
+
+export interface OutboxLimits {
+  /** How long committed frames are kept, for a database restored from a backup. */
+  readonly graceMs: number;
+  readonly graceBytes: number;
+}
+
+interface Kept<F> {
+  readonly frame: F;
+  committedAtMs: number;
+}
+
+/**
+ * A feed's side of the delivery contract, as pure rules: what is kept, what is sent next, what an answer frees.
+ * Frames are kept until `committed`, and a grace after it; a frame once sent never changes; after every `opened` the
+ * feed goes on behind what the buffer holds, and what it cannot supply any more is declared by a skip.
+ *
+ * Kept frames form a chain: each `prev` is the `seq` before it. No clock: time is passed in.
+ */
+export class FeedOutbox<F extends OutboxFrame> {
+  readonly #limits: OutboxLimits;
+  readonly #makeSkip: (to: number, next: number) => F;
+  #kept: Array<Kept<F>> = [];
+  /** Index of the first frame not committed, and of the first not sent on this connection. */
+  #committedEnd = 0;
+  #sentEnd = 0;
+  #last = 0;
+  #have = 0;
+  #committed = 0;
+  #uncommittedBytes = 0;
+  #graceBytes = 0;
+  #inFlightTicks = 0;
+
+  /** @param makeSkip builds the frame that declares a gap */
+  constructor(limits: OutboxLimits, makeSkip: (to: number, next: number) => F) {
+    this.#limits = limits;
+    this.#makeSkip = makeSkip;
+  }
+
+  /** Seq of the newest frame: the `prev` of the next one. */
+  get last(): number {
+    return this.#last;
+  }
+
+  /** Highest seq ever told accepted: the `have` of the next open. */
+  get have(): number {
+    return this.#have;
+  }
+
+  get committed(): number {
+    return this.#committed;
+  }
+
+  get uncommittedBytes(): number {
+    return this.#uncommittedBytes;
+  }
+
+  get uncommittedFrames(): number {
+    return this.#kept.length - this.#committedEnd;
+  }
+
+  get unsentFrames(): number {
+    return this.#kept.length - this.#sentEnd;
+  }
+
+  /** @throws {RangeError} when the frame does not continue the chain */
+  add(frame: F): void {
+    if (frame.prev !== this.#last || frame.seq <= frame.prev) throw new RangeError('frame does not continue the feed');
+    this.#push(frame);
+  }
+
+  /** The next frame to send within the window (frames and ticks in flight uncommitted), or undefined. Marks it sent. */
+  takeNext(windowFrames: number, windowTicks: number): F | undefined {
+    const next = this.#kept[this.#sentEnd];
+    if (next === undefined) return undefined;
+    const inFlightFrames = this.#sentEnd - this.#committedEnd;
+    const fits = inFlightFrames < windowFrames && this.#inFlightTicks + next.frame.ticks <= windowTicks;
+    if (inFlightFrames > 0 && !fits) return undefined;
+    this.#sentEnd += 1;
+    this.#inFlightTicks += next.frame.ticks;
+    return next.frame;
+  }
+
+  /** `ack`: advisory; nothing is freed. */
+  acknowledged(seq: number): void {
+    this.#have = Math.max(this.#have, seq);
+  }
+
+  /** `committed`: frees what is past its grace. @returns seq up to which everything is durable */
+  committedUpTo(seq: number, nowMs: number): number {
+    let entry = this.#kept[this.#committedEnd];
+    while (entry !== undefined && entry.frame.seq <= seq) {
+      entry.committedAtMs = nowMs;
+      this.#uncommittedBytes -= entry.frame.bytes;
+      this.#graceBytes += entry.frame.bytes;
+      if (this.#committedEnd < this.#sentEnd) this.#inFlightTicks -= entry.frame.ticks;
+      else this.#sentEnd += 1;
+      this.#committedEnd += 1;
+      entry = this.#kept[this.#committedEnd];
+    }
+    this.#committed = Math.max(this.#committed, seq);
+    this.#expire(nowMs);
+    return this.#committed;
+  }
+
+  /**
+   * `opened`: decides where to go on. A gap that cannot be supplied becomes a skip frame at the head of what is sent.
+   * @returns `conflict` when the place lies inside one of our frames: another program numbered this feed differently
+   */
+  opened(accepted: number, committed: number, nowMs: number): 'go-on' | 'conflict' {
+    this.#have = Math.max(this.#have, accepted);
+    // Frames after a place that moved back (a restored database) count as never committed.
+    this.#committed = Math.min(this.#committed, accepted);
+    const from = this.#kept.findIndex((entry) => entry.frame.seq > accepted);
+    const start = from < 0 ? this.#kept.length : from;
+    const first = this.#kept[start]?.frame;
+    if (first !== undefined && first.prev < accepted) return 'conflict';
+    this.#last = Math.max(this.#last, accepted);
+    const missing = first === undefined ? this.#last : first.prev;
+    if (missing > accepted) this.#insertSkip(start, accepted, missing);
+    this.#restartAt(start);
+    this.committedUpTo(Math.min(committed, accepted), nowMs);
+    return 'go-on';
+  }
+
+  /** Frames sent but not committed, and unsent ones, oldest first. */
+  *uncommitted(): Generator<F> {
+    for (let i = this.#committedEnd; i < this.#kept.length; i++) {
+      const entry = this.#kept[i];
+      if (entry !== undefined) yield entry.frame;
+    }
+  }
+
+  #push(frame: F): void {
+    this.#kept.push({ frame, committedAtMs: 0 });
+    this.#last = frame.seq;
+    this.#uncommittedBytes += frame.bytes;
+  }
+
+  #insertSkip(at: number, to: number, next: number): void {
+    this.#kept.splice(at, 0, { frame: this.#makeSkip(to, next), committedAtMs: 0 });
+  }
+
+  /** Everything from `start` on is unsent; what was committed of it is uncommitted again. */
+  #restartAt(start: number): void {
+    this.#committedEnd = Math.min(this.#committedEnd, start);
+    this.#sentEnd = start;
+    this.#uncommittedBytes = 0;
+    this.#graceBytes = 0;
+    this.#inFlightTicks = 0;
+    this.#kept.forEach(({ frame }, index) => {
+      if (index < this.#committedEnd) this.#graceBytes += frame.bytes;
+      else this.#uncommittedBytes += frame.bytes;
+      if (index >= this.#committedEnd && index < this.#sentEnd) this.#inFlightTicks += frame.ticks;
+    });
+  }
+
+  #expire(nowMs: number): void {
+    let drop = 0;
+    for (; drop < this.#committedEnd; drop++) {
+      const entry = this.#kept[drop];
+      if (entry === undefined) break;
+      const keep = this.#graceBytes <= this.#limits.graceBytes && nowMs - entry.committedAtMs <= this.#limits.graceMs;
+      if (keep) break;
+      this.#graceBytes -= entry.frame.bytes;
+    }
+    // Cutting the front of an array is linear: done when it is worth it, or when the array is small anyway.
+    if (drop === 0) return;
+    this.#kept.splice(0, drop);
+    this.#committedEnd -= drop;
+    this.#sentEnd -= drop;
+  }
+}

@@ -1,0 +1,175 @@
+import { BadFrameError } from './bad-frame-error.ts';
+import { ByteWriter } from './byte-writer.ts';
+import { reasonIndex, type RejectedTick } from './tick-check.ts';
+import { REJECT_REASONS } from './tick.ts';
+
+/**
+ * What one entry of the Redis stream carries in its field `d`, and what is published with it: a run of consecutive
+ * frames of one feed.
+ *
+ * Layout (varint = unsigned LEB128, text = varint length + UTF-8):
+ *
+ *     1 byte   format version, 1
+ *     1 byte   flags: 1 = live (shown to dashboards)
+ *     text     feed
+ *     text     writer: the instance that sent the frames
+ *     varint   prev: the seq before the first frame
+ *     varint   acceptedAt: milliseconds since the epoch, the gateway's clock
+ *     varint   number of frames, then for each:
+ *       varint   seq − prev
+ *       varint   2 × ticks, + 1 for a skip (which has no ticks)
+ *       varint   bytes of its rows
+ *       varint   number of rejected ticks, then for each: varint index, 1 byte reason, varint length, raw bytes
+ *     bytes    the rows of all frames, each a msgpack array (see `CheckedTicks.rows`)
+ */
+export interface EntryFrame {
+  readonly seq: number;
+  readonly prev: number;
+  /** A declared gap (`skip`): prev and seq bound what the feed cannot supply. */
+  readonly skip: boolean;
+  readonly count: number;
+  readonly rows: Buffer;
+  readonly rejected: readonly RejectedTick[];
+}
+
+export interface StreamEntry {
+  readonly feed: string;
+  readonly writer: string;
+  readonly live: boolean;
+  readonly acceptedAtMs: number;
+  readonly frames: readonly EntryFrame[];
+}
+
+const FORMAT_VERSION = 1;
+const FLAG_LIVE = 1;
+const NO_ROWS = Buffer.alloc(0);
+
+const writer = new ByteWriter();
+
+/** @param entry frames must be consecutive: each `prev` the `seq` before it. */
+export function encodeStreamEntry(entry: StreamEntry): Buffer {
+  const out = writer;
+  out.reset();
+  out.byte(FORMAT_VERSION);
+  out.byte(entry.live ? FLAG_LIVE : 0);
+  out.text(entry.feed);
+  out.text(entry.writer);
+  out.varint(entry.frames[0]?.prev ?? 0);
+  out.varint(entry.acceptedAtMs);
+  out.varint(entry.frames.length);
+  for (const frame of entry.frames) {
+    out.varint(frame.seq - frame.prev);
+    out.varint(frame.count * 2 + (frame.skip ? 1 : 0));
+    out.varint(frame.rows.length);
+    out.varint(frame.rejected.length);
+    for (const tick of frame.rejected) {
+      out.varint(tick.index);
+      out.byte(reasonIndex(tick.reason));
+      out.varint(tick.raw.length);
+      out.raw(tick.raw);
+    }
+  }
+  for (const frame of entry.frames) out.raw(frame.rows);
+  return out.copy();
+}
+
+/**
+ * The rows of the result are views of `bytes`.
+ * @throws {BadFrameError} for bytes that are not an entry of this format.
+ */
+export function decodeStreamEntry(bytes: Buffer): StreamEntry {
+  const input = new EntryReader(bytes);
+  const version = input.byte();
+  if (version !== FORMAT_VERSION) throw new BadFrameError(`stream entry of format ${version}`);
+  const live = (input.byte() & FLAG_LIVE) !== 0;
+  const feed = input.text();
+  const writerName = input.text();
+  let prev = input.varint();
+  const acceptedAtMs = input.varint();
+  const headers: Array<Omit<EntryFrame, 'rows'> & { bytes: number }> = [];
+  const frameCount = input.varint();
+  for (let i = 0; i < frameCount; i++) {
+    const seq = prev + input.varint();
+    const countAndKind = input.varint();
+    const rowBytes = input.varint();
+    const rejected = readRejected(input);
+    headers.push({ seq, prev, skip: countAndKind % 2 === 1, count: Math.floor(countAndKind / 2), bytes: rowBytes, rejected });
+    prev = seq;
+  }
+  const frames = headers.map(({ bytes: rowBytes, ...header }) => ({ ...header, rows: input.slice(rowBytes) }));
+  return { feed, writer: writerName, live, acceptedAtMs, frames };
+}
+
+function readRejected(input: EntryReader): RejectedTick[] {
+  const rejected: RejectedTick[] = [];
+  const count = input.varint();
+  for (let i = 0; i < count; i++) {
+    const index = input.varint();
+    const reason = REJECT_REASONS[input.byte()];
+    if (reason === undefined) throw new BadFrameError('stream entry with an unknown reason');
+    rejected.push({ index, reason, raw: input.slice(input.varint()) });
+  }
+  return rejected;
+}
+
+/** A `skip` as a frame: no ticks, only the bounds of what is missing. */
+export function skipFrame(to: number, next: number): EntryFrame {
+  return { prev: to, seq: next, skip: true, count: 0, rows: NO_ROWS, rejected: [] };
+}
+
+class EntryReader {
+  readonly #bytes: Buffer;
+  #pos = 0;
+
+  constructor(bytes: Buffer) {
+    this.#bytes = bytes;
+  }
+
+  byte(): number {
+    const byte = this.#bytes[this.#pos++];
+    if (byte === undefined) throw new BadFrameError('stream entry ends too early');
+    return byte;
+  }
+
+  varint(): number {
+    let value = 0;
+    let scale = 1;
+    for (;;) {
+      const byte = this.byte();
+      value += (byte & 0x7f) * scale;
+      if (byte < 0x80) return value;
+      scale *= 0x80;
+    }
+  }
+
+  text(): string {
+    return this.slice(this.varint()).toString('utf8');
+  }
+
+  slice(length: number): Buffer {
+    const start = this.#pos;
+    if (start + length > this.#bytes.length) throw new BadFrameError('stream entry ends too early');
+    this.#pos = start + length;
+    return this.#bytes.subarray(start, start + length);
+  }
+}
+
+/**
+ * The message that the append script publishes on the live channel: `<stream id> <published>\n`, then the entry.
+ * Frames with seq ≤ published have been shown before.
+ */
+export interface LiveMessage {
+  readonly streamId: string;
+  readonly published: number;
+  readonly entry: StreamEntry;
+}
+
+/** @throws {BadFrameError} */
+export function decodeLiveMessage(bytes: Buffer): LiveMessage {
+  const lineEnd = bytes.indexOf(0x0a);
+  const [streamId, published] = bytes.toString('latin1', 0, Math.max(0, lineEnd)).split(' ');
+  if (streamId === undefined || published === undefined || !/^\d+$/.test(published)) {
+    throw new BadFrameError('live message without a header');
+  }
+  return { streamId, published: Number(published), entry: decodeStreamEntry(bytes.subarray(lineEnd + 1)) };
+}
