@@ -10,9 +10,11 @@ import { withLock } from './stack-lock.ts';
 const RELEASE = 'trixie';
 const PACKAGES = ['postgresql-17-timescaledb', 'redis-server'];
 /** Changes when the content of the root does, so that an older cache is not taken for it. */
-const ROOT_NAME = `${RELEASE}-${process.arch}-1`;
+const ROOT_NAME = `${RELEASE}-${process.arch}-2`;
 const BUILD_LIMIT_MS = 30 * 60_000;
 const KEYRING = '/usr/share/keyrings/debian-archive-keyring.gpg';
+/** In the range that Debian leaves to be given out by hand. */
+const FIRST_USER_ID = 64_900;
 const SCRIPTS = '/usr/share/debootstrap/scripts';
 
 type Progress = (line: string) => void;
@@ -115,6 +117,7 @@ async function build(target: string, onProgress: Progress): Promise<void> {
       },
     );
     if (result.code === 0) {
+      await separateUsers(target);
       await Promise.all([
         rm(join(target, 'var/cache/apt/archives'), { recursive: true, force: true }),
         // A cluster the package made for itself; nothing uses it.
@@ -129,6 +132,20 @@ async function build(target: string, onProgress: Progress): Promise<void> {
   throw new StackError(`the Debian packages could not be loaded ${failures.join('\n')}`, {
     remedy: 'look at the lines above; or start a Docker engine; or set REDIS_HOST and POSTGRES_HOST to running servers',
   });
+}
+
+/** Gives the servers' users numbers that no user of the host has: a kill or a read by number stays among them. */
+async function separateUsers(target: string): Promise<void> {
+  for (const [index, name] of ['redis', 'postgres'].entries()) {
+    const id = String(FIRST_USER_ID + index);
+    for (const command of [
+      ['groupmod', '--gid', id, name],
+      ['usermod', '--uid', id, name],
+    ]) {
+      const result = await runCommand('chroot', [target, ...command]);
+      if (result.code !== 0) throw new StackError(lastLines(result.output, 3), { remedy: 'run the command again' });
+    }
+  }
 }
 
 /** Turns debootstrap's hundreds of lines into one line per phase and per 25 packages. */

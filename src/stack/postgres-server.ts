@@ -1,8 +1,9 @@
-import { appendFile, chmod, chown, mkdir, readdir, writeFile } from 'node:fs/promises';
+import { appendFile, chmod, mkdir, readdir, stat, writeFile } from 'node:fs/promises';
 import { totalmem } from 'node:os';
 import { join } from 'node:path';
 import { Client } from 'pg';
 import { rootUser } from './debian-root.ts';
+import { runCommand } from './run-command.ts';
 import { runProgram, type RootProgram } from './server-process.ts';
 
 const BIN = '/usr/lib/postgresql/17/bin';
@@ -78,8 +79,8 @@ export async function writePostgresSettings(
 export async function ownFolder(root: string, folder: string, user: string): Promise<void> {
   const { uid, gid } = rootUser(root, user);
   await mkdir(folder, { recursive: true });
-  await chown(folder, uid, gid);
   await chmod(folder, 0o700);
+  if ((await stat(folder)).uid !== uid) await runCommand('chown', ['-R', `${uid}:${gid}`, folder]);
 }
 
 /** Runs statements one after another on a connection of its own. @throws {Error} of pg. */
