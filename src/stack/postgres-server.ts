@@ -1,4 +1,5 @@
-import { appendFile, chmod, mkdir, readdir, stat, writeFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { appendFile, chmod, mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { totalmem } from 'node:os';
 import { join } from 'node:path';
 import { Client } from 'pg';
@@ -71,6 +72,8 @@ export async function writePostgresSettings(
     await appendFile(join(visibleDataDir, 'postgresql.conf'), "include_dir = 'conf.d'\n");
   }
   const file = join(folder, 'stack.conf');
+  // A full disk must not keep an unchanged server from starting.
+  if (existsSync(file) && (await readFile(file, 'utf8')) === lines.join('')) return;
   await writeFile(file, lines.join(''));
   await chmod(file, 0o644);
 }
