@@ -134,7 +134,7 @@ export function explainSchemaError(error: unknown, config: Config, doing: string
   const { user, database } = postgresAddressOf(config);
   const state = sqlStateOf(error);
   const text = describeError(error);
-  if (state === undefined) return explainConnectError(error, config);
+  if (state === undefined) return isLostConnection(error) ? explainConnectError(error, config) : error;
   if (state === '42501')
     return new StoreSchemaError(`${doing}: ${text}`, { remedy: grantFor(text, user, database), cause: error });
   if (state === '42P01' || state === '42703') {
@@ -150,6 +150,10 @@ export function explainSchemaError(error: unknown, config: Config, doing: string
     remedy: 'mend what PostgreSQL names and run `tickgate setup-db` again, or set TICKS_PREFIX to a name that is free',
     cause: error,
   });
+}
+
+function isLostConnection(error: unknown): boolean {
+  return systemCodeOf(error) !== undefined || /terminated|not queryable|timeout/i.test(describeError(error));
 }
 
 function grantFor(text: string, user: string, database: string): string {

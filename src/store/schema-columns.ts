@@ -1,6 +1,7 @@
 import type { Client } from 'pg';
 import { z } from 'zod';
 import { StoreSchemaError } from '../errors.ts';
+import { loadSql } from './sql-file.ts';
 
 /** Columns we write or read, by table (its name without the prefix), with PostgreSQL's own names of the types. */
 const COLUMNS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
@@ -55,16 +56,7 @@ const columnSchema = z.object({
  */
 export async function checkColumns(client: Client, prefix: string): Promise<readonly string[]> {
   const names = Object.keys(COLUMNS).map((table) => `${prefix}_${table}`);
-  const result = await client.query(
-    `SELECT c.relname AS table_name, c.relkind AS kind, a.attname AS column_name,
-            format_type(a.atttypid, a.atttypmod) AS type,
-            a.attnotnull AND NOT a.atthasdef AND a.attidentity = '' AND a.attgenerated = '' AS must_be_given
-     FROM pg_class AS c JOIN pg_attribute AS a ON a.attrelid = c.oid
-     WHERE c.oid = ANY (SELECT to_regclass(name) FROM unnest($1::text[]) AS name)
-       AND a.attnum > 0 AND NOT a.attisdropped
-     ORDER BY c.relname, a.attnum`,
-    [names],
-  );
+  const result = await client.query(loadSql('./sql/read-columns.sql'), [names]);
   const found = z.array(columnSchema).parse(result.rows);
   const missing: string[] = [];
   for (const [table, wanted] of Object.entries(COLUMNS)) {

@@ -168,12 +168,7 @@ async function recordVersion(
 
 /** Collation of the ticks' symbols: ours, or that of a table which existed before. */
 async function symbolCollation(client: Client, prefix: string): Promise<readonly [string, string]> {
-  const result = await client.query(
-    `SELECT n.nspname AS schema, c.collname AS name
-     FROM pg_attribute AS a JOIN pg_collation AS c ON c.oid = a.attcollation JOIN pg_namespace AS n ON n.oid = c.collnamespace
-     WHERE a.attrelid = to_regclass($1) AND a.attname = 'symbol'`,
-    [`${prefix}_ticks`],
-  );
+  const result = await client.query(loadSql('./sql/read-symbol-collation.sql', { prefix }));
   const row = z.object({ schema: z.string(), name: z.string() }).parse(result.rows[0]);
   return [row.schema, row.name];
 }
@@ -214,12 +209,7 @@ async function applyColumnstore(
 
 async function readNotes(client: Client, prefix: string): Promise<readonly string[]> {
   const notes: string[] = [];
-  const indexes = await client.query(
-    `SELECT i.indexrelid::regclass::text AS name, i.indisunique AS is_unique
-     FROM pg_index AS i JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]
-     WHERE i.indrelid = to_regclass($1) AND (a.attname <> 'symbol' OR i.indisunique)`,
-    [`${prefix}_ticks`],
-  );
+  const indexes = await client.query(loadSql('./sql/read-ticks-indexes.sql', { prefix }));
   for (const index of z.array(z.object({ name: z.string(), is_unique: z.boolean() })).parse(indexes.rows)) {
     notes.push(
       index.is_unique

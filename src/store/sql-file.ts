@@ -2,14 +2,16 @@ import { readFileSync } from 'node:fs';
 import { escapeIdentifier, escapeLiteral } from 'pg';
 import { InvariantError } from '../errors.ts';
 
-/** What the SQL files leave open. Written as `{prefix}`, `{zone}`, `{collation}`. */
+/** What the SQL files leave open. Written as `{prefix}`, `{zone}`, `{collation}`, `{arrival}`. */
 export interface SqlPlaceholders {
   /** Prefix of every table and view, as `config.ticksPrefix` allows it. */
-  readonly prefix: string;
+  readonly prefix?: string;
   /** IANA time zone of a trading day; becomes a quoted literal. */
   readonly zone?: string;
   /** Schema and name of a collation; become quoted identifiers. */
   readonly collation?: readonly [schema: string, name: string];
+  /** Column that tells the order of arrival among rows of one time. */
+  readonly arrival?: 'ctid' | 'time';
 }
 
 /**
@@ -17,17 +19,19 @@ export interface SqlPlaceholders {
  * with user values use parameters instead.
  * @throws {InvariantError} when the file leaves open what is not given, or the prefix is not a plain name.
  */
-export function loadSql(path: string, placeholders: SqlPlaceholders): string {
+export function loadSql(path: string, placeholders: SqlPlaceholders = {}): string {
   return renderSql(readFileSync(new URL(path, import.meta.url), 'utf8'), placeholders);
 }
 
 /** Fills the placeholders of `template`, as {@link loadSql} does. */
 export function renderSql(template: string, placeholders: SqlPlaceholders): string {
-  if (!/^[a-z][a-z0-9_]{0,30}$/.test(placeholders.prefix)) {
-    throw new InvariantError(`"${placeholders.prefix}" is no table prefix`);
+  const { prefix } = placeholders;
+  if (prefix !== undefined && !/^[a-z][a-z0-9_]{0,30}$/.test(prefix)) {
+    throw new InvariantError(`"${prefix}" is no table prefix`);
   }
   const values: Readonly<Record<string, string | undefined>> = {
-    prefix: placeholders.prefix,
+    prefix,
+    arrival: placeholders.arrival,
     zone: placeholders.zone === undefined ? undefined : escapeLiteral(placeholders.zone),
     collation: placeholders.collation?.map((part) => escapeIdentifier(part)).join('.'),
   };

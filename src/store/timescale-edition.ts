@@ -1,5 +1,6 @@
 import type { Client } from 'pg';
 import { z } from 'zod';
+import { loadSql } from './sql-file.ts';
 
 /** `apache`: hypertables only. `community`: columnstore, policies and continuous aggregates too. */
 export type TimescaleEdition = 'apache' | 'community';
@@ -19,7 +20,7 @@ export interface StoreVersions {
 
 const rowSchema = z.object({
   version: z.string(),
-  version_num: z.coerce.number().int(),
+  version_num: z.number().int(),
   installed: z.string().nullable(),
   available: z.string().nullable(),
   license: z.string().nullable(),
@@ -27,13 +28,7 @@ const rowSchema = z.object({
 
 /** Reads what the server is; works in a database without the extension. */
 export async function readStoreVersions(client: Client): Promise<StoreVersions> {
-  const result = await client.query(
-    `SELECT split_part(current_setting('server_version'), ' ', 1) AS version,
-            current_setting('server_version_num') AS version_num,
-            (SELECT extversion FROM pg_extension WHERE extname = 'timescaledb') AS installed,
-            (SELECT default_version FROM pg_available_extensions WHERE name = 'timescaledb') AS available,
-            current_setting('timescaledb.license', true) AS license`,
-  );
+  const result = await client.query(loadSql('./sql/read-versions.sql'));
   const row = rowSchema.parse(result.rows[0]);
   return {
     postgres: row.version,

@@ -2,7 +2,8 @@
 -- Inputs: {prefix}. $1 text[] symbols; bigint[] of microseconds: $2 minutes, $10 open times, $11 close times;
 --   double precision[]: $3 open, $4 high, $5 low, $6 close; numeric[]: $7 volume, $9 turnover in millionths;
 --   bigint[] $8 trades. All of one length, sorted by (symbol, minute), each pair once.
--- Output: the bars as stored now, times in microseconds, turnover in millionths.
+-- Output: the bars as stored now, times in microseconds, turnover in millionths. (date_part gives double precision:
+--   half the price of extract's numeric, and the nearest microsecond is exact until 2106.)
 -- Invariants: batches come in the order of arrival. open moves only to a strictly earlier tick (the first to arrive
 --   keeps it), close to a tick at the same time or later (the last to arrive takes it).
 INSERT INTO {prefix}_bars_1m AS bar
@@ -25,7 +26,5 @@ ON CONFLICT (symbol, time) DO UPDATE SET
   volume     = bar.volume + excluded.volume,
   trades     = bar.trades + excluded.trades,
   turnover   = bar.turnover + excluded.turnover
-RETURNING symbol, (extract(epoch FROM time) * 1000000)::bigint AS minute, open, high, low, close,
-  volume, trades, turnover * 1000000 AS turnover,
-  (extract(epoch FROM open_time) * 1000000)::bigint AS open_at,
-  (extract(epoch FROM close_time) * 1000000)::bigint AS close_at
+RETURNING symbol, (date_part('epoch', time) * 1000000)::bigint, open, high, low, close, volume, trades,
+  turnover * 1000000, (date_part('epoch', open_time) * 1000000)::bigint, (date_part('epoch', close_time) * 1000000)::bigint
