@@ -23,6 +23,8 @@ import { readPidFile, startProgram, stopServer, waitUntilReady } from './server-
 import type { StackAddresses } from './stack-addresses.ts';
 
 const START_ATTEMPTS = 3;
+/** Removes a folder in which a dying process may still write. */
+const REMOVE_BUSY = { recursive: true, force: true, maxRetries: 8, retryDelay: 50 };
 
 /** What a clone remembers of its own stack. */
 const stateSchema = z.object({
@@ -126,8 +128,8 @@ async function preparePostgres(
   const made = join(dataDir, '..', 'postgres.made');
   if (!existsSync(made)) {
     onProgress('making an empty database cluster');
-    // Killed half-way, initdb leaves a folder that neither starts nor can be made again.
-    await rm(dataDir, { recursive: true, force: true });
+    // Killed half-way, initdb leaves a folder that neither starts nor can be made again, and for a moment a child in it.
+    await rm(dataDir, REMOVE_BUSY);
     await ownFolder(root, dataDir, POSTGRES_USER);
     await initPostgres({ root, dataDir, logFile }, state.postgresPassword);
     await writeFile(made, '');
@@ -150,8 +152,8 @@ export async function debianDown(stackDir: string): Promise<number> {
 /** Forgets all data of a stack that is down; ports and password stay. */
 export async function debianWipe(stackDir: string): Promise<void> {
   await rm(join(stackDir, 'postgres.made'), { force: true });
-  await rm(join(stackDir, 'postgres'), { recursive: true, force: true });
-  await rm(join(stackDir, 'redis'), { recursive: true, force: true });
+  await rm(join(stackDir, 'postgres'), REMOVE_BUSY);
+  await rm(join(stackDir, 'redis'), REMOVE_BUSY);
 }
 
 /** The addresses, if both servers run. */
