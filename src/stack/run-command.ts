@@ -32,8 +32,9 @@ export function runCommand(
       cwd: options.cwd,
       env: { ...process.env, ...options.env },
       stdio: ['ignore', 'pipe', 'pipe'],
-      ...(options.timeoutMs === undefined ? {} : { timeout: options.timeoutMs, killSignal: 'SIGKILL' as const }),
     });
+    const timer =
+      options.timeoutMs === undefined ? undefined : setTimeout(() => child.kill('SIGKILL'), options.timeoutMs);
     const follow = (line: string): void => {
       output = `${output}${line}\n`.slice(-OUTPUT_LIMIT_CHARACTERS);
       options.onLine?.(line);
@@ -43,8 +44,16 @@ export function runCommand(
     });
     createInterface({ input: child.stdout }).on('line', follow);
     createInterface({ input: child.stderr }).on('line', follow);
-    child.once('error', (error) => resolve({ code: 127, stdout, output: `${output}${error.message}` }));
-    child.once('close', (code) => resolve({ code: code ?? 128, stdout, output }));
+    child.once('error', (error) => {
+      clearTimeout(timer);
+      child.stdout.destroy();
+      child.stderr.destroy();
+      resolve({ code: 127, stdout, output: `${output}${error.message}` });
+    });
+    child.once('close', (code) => {
+      clearTimeout(timer);
+      resolve({ code: code ?? 128, stdout, output });
+    });
   });
 }
 

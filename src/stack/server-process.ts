@@ -34,6 +34,7 @@ export function startProgram(program: RootProgram): ChildProcess {
   const [file = '', ...args] = [
     ...enter,
     ...'unshare --mount --propagation private'.split(' '),
+    'sh',
     RUN_IN_ROOT,
     program.root,
     program.dataDir,
