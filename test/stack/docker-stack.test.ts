@@ -21,6 +21,7 @@ let folder = '';
 let stackDir = '';
 const options = (): { stackDir: string; env: Record<string, string> } => ({ stackDir, env: {} });
 const calls = async (): Promise<string[]> => (await readFile(join(folder, 'calls'), 'utf8')).trim().split('\n');
+const lastDown = async (): Promise<string> => (await calls()).findLast((call) => call.includes(' down')) ?? '';
 const failOn = (pattern: string): Promise<void> => writeFile(join(folder, 'fail'), pattern);
 
 test.before.each(async () => {
@@ -54,15 +55,9 @@ test('down keeps the volumes, fresh does not', async () => {
   await ensureStack(options());
   assert.is(await stopStack(options()), 2);
   assert.is(await findStack(options()), undefined);
-  assert.match(
-    (await calls()).findLast((call) => call.includes(' down')),
-    / down \|/,
-  );
+  assert.match(await lastDown(), / down \|/);
   await ensureStack({ ...options(), fresh: true });
-  assert.match(
-    (await calls()).findLast((call) => call.includes(' down')),
-    / down --volumes \|/,
-  );
+  assert.match(await lastDown(), / down --volumes \|/);
 });
 
 test('what compose says when it fails is shown', async () => {
