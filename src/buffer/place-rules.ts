@@ -117,7 +117,11 @@ export function appendFrames(
 }
 
 /** condemn.lua: the state after. `published` stays, since it only says what was shown. */
-export function condemnPlace(state: PlaceState | undefined, run: string, generation: string): Answer<'condemned' | 'kept'> {
+export function condemnPlace(
+  state: PlaceState | undefined,
+  run: string,
+  generation: string,
+): Answer<'condemned' | 'kept'> {
   if (state === undefined || state.run !== run || state.generation !== generation) return { outcome: 'kept', state };
   return { outcome: 'condemned', state: { ...NO_PLACE, published: state.published } };
 }

@@ -142,7 +142,10 @@ export class RedisLink {
     if (this.#closed) return;
     this.#lastError = error instanceof Error ? error : new Error(String(error));
     const level = error instanceof RedisUnsafeError ? 'error' : 'warn';
-    bufferLogger[level]({ role: this.#options.role, cause: describeError(error) }, 'redis connection down, trying again');
+    bufferLogger[level](
+      { role: this.#options.role, cause: describeError(error) },
+      'redis connection down, trying again',
+    );
     const waitMs = this.#retryMs * (0.5 + Math.random() / 2);
     this.#retryMs = Math.min(MAX_RETRY_MS, this.#retryMs * 2);
     this.#timer = setTimeout(() => this.start(), waitMs);
@@ -151,7 +154,8 @@ export class RedisLink {
   #unavailable(cause: unknown): RedisUnavailableError {
     const detail = cause === undefined ? '' : `: ${describeError(cause)}`;
     return new RedisUnavailableError(`Redis at ${this.#options.address} cannot be used${detail}`, {
-      remedy: 'check that Redis runs there (redis-cli ping), and REDIS_HOST, REDIS_PORT, REDIS_PASSWORD; for development: tickgate stack up',
+      remedy:
+        'check that Redis runs there (redis-cli ping), and REDIS_HOST, REDIS_PORT, REDIS_PASSWORD; for development: tickgate stack up',
       cause,
     });
   }
@@ -166,14 +170,18 @@ async function readServerFacts(client: Redis): Promise<RedisServerFacts> {
     maxmemoryPolicy: field('maxmemory_policy'),
     appendOnly: field('aof_enabled') === '1',
   };
-  if (facts.run === '') throw new RedisUnsafeError('Redis does not tell its run id', { remedy: 'allow the command INFO to this user' });
+  if (facts.run === '')
+    throw new RedisUnsafeError('Redis does not tell its run id', { remedy: 'allow the command INFO to this user' });
   return facts;
 }
 
 /** @throws {RedisUnsafeError} where Redis may throw buffered ticks away by itself */
 export function assertNoEviction(facts: RedisServerFacts): void {
   if (facts.maxmemoryPolicy === 'noeviction') return;
-  throw new RedisUnsafeError(`Redis has maxmemory-policy ${facts.maxmemoryPolicy}: it may evict ticks that nobody has stored`, {
-    remedy: 'redis-cli CONFIG SET maxmemory-policy noeviction, and the same in redis.conf',
-  });
+  throw new RedisUnsafeError(
+    `Redis has maxmemory-policy ${facts.maxmemoryPolicy}: it may evict ticks that nobody has stored`,
+    {
+      remedy: 'redis-cli CONFIG SET maxmemory-policy noeviction, and the same in redis.conf',
+    },
+  );
 }

@@ -78,7 +78,9 @@ function redisTarget(config: Config): RedisTarget {
 function parseUrl(text: string): URL {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (url === undefined || (url.protocol !== 'redis:' && url.protocol !== 'rediss:')) {
-    throw new UsageError('REDIS_URL is not an address', { remedy: 'write it as redis://user:password@host:6379/0 (rediss:// for TLS)' });
+    throw new UsageError('REDIS_URL is not an address', {
+      remedy: 'write it as redis://user:password@host:6379/0 (rediss:// for TLS)',
+    });
   }
   return url;
 }

@@ -1,4 +1,3 @@
-import type { Redis } from 'ioredis';
 import type { BufferKeys } from './keys.ts';
 import { runScript } from './lua-scripts.ts';
 import { type PlaceView, readPlaces, readSize } from './tick-buffer.ts';
@@ -67,7 +66,9 @@ export class StreamReader {
       if (error) throw error;
       return value;
     });
-    const [incarnation, total, handled] = Array.isArray(meta) ? meta.map((each) => (each === null ? undefined : String(each))) : [];
+    const [incarnation, total, handled] = Array.isArray(meta)
+      ? meta.map((each) => (each === null ? undefined : String(each)))
+      : [];
     return {
       run,
       incarnation: exists === 0 ? undefined : incarnation,
@@ -97,7 +98,12 @@ export class StreamReader {
 
   /** Takes a broken place away, if it is still the one judged. */
   async condemn(feed: string, run: string, generation: string): Promise<boolean> {
-    const answer = await runScript(this.#link.client, 'condemn', [this.#keys.state(feed), this.#keys.feeds], [run, generation, feed]);
+    const answer = await runScript(
+      this.#link.client,
+      'condemn',
+      [this.#keys.state(feed), this.#keys.feeds],
+      [run, generation, feed],
+    );
     return Number(answer) === 1;
   }
 
@@ -107,14 +113,24 @@ export class StreamReader {
     await this.#link.client.srem(this.#keys.feeds, feed);
   }
 
-  /** Counts what was handled and removes entries no longer needed. See lua/settle.lua. */
-  async settle(incarnation: string, handled: number, committed: readonly string[], foreign: readonly ForeignEntry[]): Promise<void> {
-    const client = this.#link.client;
-    await this.#settleOnce(client, incarnation, handled, committed.slice(0, MAX_IDS_A_CALL), foreign.slice(0, MAX_IDS_A_CALL));
-    for (let from = MAX_IDS_A_CALL; from < Math.max(committed.length, foreign.length); from += MAX_IDS_A_CALL) {
+  /**
+   * Counts what was handled and removes entries no longer needed. See lua/settle.lua.
+   * @returns ids of the foreign entries that are gone; undefined when the stream is not the one they were read from
+   */
+  async settle(
+    incarnation: string,
+    handled: number,
+    committed: readonly string[],
+    foreign: readonly ForeignEntry[],
+  ): Promise<string[] | undefined> {
+    const gone: string[] = [];
+    for (let from = 0; from === 0 || from < Math.max(committed.length, foreign.length); from += MAX_IDS_A_CALL) {
       const to = from + MAX_IDS_A_CALL;
-      await this.#settleOnce(client, incarnation, handled, committed.slice(from, to), foreign.slice(from, to));
+      const answer = await this.#settleOnce(incarnation, handled, committed.slice(from, to), foreign.slice(from, to));
+      if (!Array.isArray(answer)) return undefined;
+      gone.push(...answer.map(String));
     }
+    return gone;
   }
 
   /** Publishes the outcome of a flush. */
@@ -123,16 +139,21 @@ export class StreamReader {
   }
 
   async #settleOnce(
-    client: Redis,
     incarnation: string,
     handled: number,
     committed: readonly string[],
     foreign: readonly ForeignEntry[],
-  ): Promise<void> {
+  ): Promise<unknown> {
     const feeds = [...new Set(foreign.map((entry) => entry.feed))];
     const keys = [this.#keys.stream, this.#keys.meta, ...feeds.map((feed) => this.#keys.state(feed))];
     const foreignArgs = foreign.flatMap((entry) => [entry.id, entry.generation, feeds.indexOf(entry.feed) + 3]);
-    await runScript(client, 'settle', keys, [incarnation, String(handled), committed.length, ...committed, ...foreignArgs]);
+    return runScript(this.#link.client, 'settle', keys, [
+      incarnation,
+      String(handled),
+      committed.length,
+      ...committed,
+      ...foreignArgs,
+    ]);
   }
 }
 
@@ -148,7 +169,13 @@ function parseRange(range: unknown): RawEntry[] {
       }
       return Buffer.alloc(0);
     };
-    return { id: String(id), feed: field('f').toString(), generation: field('g').toString(), total: Number(field('t').toString()), data: field('d') };
+    return {
+      id: String(id),
+      feed: field('f').toString(),
+      generation: field('g').toString(),
+      total: Number(field('t').toString()),
+      data: field('d'),
+    };
   });
 }
 

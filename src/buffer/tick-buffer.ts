@@ -11,8 +11,12 @@ export interface OpenedPlace {
   readonly position: number;
 }
 
-export type OpenResult = ({ readonly outcome: 'opened' } & OpenedPlace) | { readonly outcome: 'none' | 'late' | 'taken' | 'spaced' };
-export type RenewResult = ({ readonly outcome: 'opened' } & OpenedPlace) | { readonly outcome: 'changed' | 'late' | 'taken' };
+export type OpenResult =
+  | ({ readonly outcome: 'opened' } & OpenedPlace)
+  | { readonly outcome: 'none' | 'late' | 'taken' | 'spaced' };
+export type RenewResult =
+  | ({ readonly outcome: 'opened' } & OpenedPlace)
+  | { readonly outcome: 'changed' | 'late' | 'taken' };
 
 /**
  * What became of an append.
@@ -67,7 +71,8 @@ export interface TickBufferOptions {
 }
 
 /** Errors by which Redis says that it did not run the script, and that a later try may succeed. */
-const DEFINITE_REFUSAL = /(^|-)(OOM|BUSY|LOADING|MISCONF|READONLY|CLUSTERDOWN|NOREPLICAS|MASTERDOWN|NOPERM|NOAUTH|TRYAGAIN)\b/;
+const DEFINITE_REFUSAL =
+  /(^|-)(OOM|BUSY|LOADING|MISCONF|READONLY|CLUSTERDOWN|NOREPLICAS|MASTERDOWN|NOPERM|NOAUTH|TRYAGAIN)\b/;
 
 /** The buffer as feeds see it: places and appends. One Redis Stream per deployment. */
 export class TickBuffer {
@@ -88,14 +93,12 @@ export class TickBuffer {
 
   async open(feed: string, claim: OpenClaim): Promise<OpenResult> {
     const { link, keys, takeoverIntervalMs } = this.#options;
-    const answer = await runScript(link.client, 'open', [keys.state(feed), keys.takeover(feed)], [
-      link.facts.run,
-      claim.session,
-      claim.instance,
-      claim.attempt,
-      claim.have,
-      takeoverIntervalMs,
-    ]);
+    const answer = await runScript(
+      link.client,
+      'open',
+      [keys.state(feed), keys.takeover(feed)],
+      [link.facts.run, claim.session, claim.instance, claim.attempt, claim.have, takeoverIntervalMs],
+    );
     return openResult(answer, ['none', 'late', 'taken', 'spaced']);
   }
 
@@ -116,18 +119,23 @@ export class TickBuffer {
     claim: OpenClaim,
   ): Promise<RenewResult> {
     const { link, keys } = this.#options;
-    const answer = await runScript(link.client, 'renew', [keys.state(feed), keys.feeds], [
-      link.facts.run,
-      tag,
-      generation,
-      String(row.seq),
-      row.writer,
-      claim.session,
-      claim.instance,
-      claim.attempt,
-      claim.have,
-      feed,
-    ]);
+    const answer = await runScript(
+      link.client,
+      'renew',
+      [keys.state(feed), keys.feeds],
+      [
+        link.facts.run,
+        tag,
+        generation,
+        String(row.seq),
+        row.writer,
+        claim.session,
+        claim.instance,
+        claim.attempt,
+        claim.have,
+        feed,
+      ],
+    );
     return openResult(answer, ['changed', 'late', 'taken']);
   }
 
@@ -143,20 +151,25 @@ export class TickBuffer {
       return 'unsent';
     }
     try {
-      const answer = await runScript(client, 'append', [keys.state(request.feed), keys.stream, keys.meta], [
-        run,
-        request.session,
-        String(request.prev),
-        String(request.last),
-        request.ticks,
-        request.live ? '1' : '0',
-        bufferMaxTicks,
-        randomMark(),
-        request.feed,
-        request.writer,
-        keys.liveChannel,
-        request.entry,
-      ]);
+      const answer = await runScript(
+        client,
+        'append',
+        [keys.state(request.feed), keys.stream, keys.meta],
+        [
+          run,
+          request.session,
+          String(request.prev),
+          String(request.last),
+          request.ticks,
+          request.live ? '1' : '0',
+          bufferMaxTicks,
+          randomMark(),
+          request.feed,
+          request.writer,
+          keys.liveChannel,
+          request.entry,
+        ],
+      );
       return appendResult(answerWords(answer));
     } catch (error) {
       if (error instanceof Error && DEFINITE_REFUSAL.test(error.message)) return 'refused';
@@ -186,7 +199,11 @@ export class TickBuffer {
   }
 }
 
-export async function readPlaces(client: Redis, keys: BufferKeys, feeds: readonly string[]): Promise<Array<PlaceView | undefined>> {
+export async function readPlaces(
+  client: Redis,
+  keys: BufferKeys,
+  feeds: readonly string[],
+): Promise<Array<PlaceView | undefined>> {
   return Promise.all(
     feeds.map(async (feed) => {
       const [run, generation, position, session, instance, writer] = await client.hmget(
@@ -199,14 +216,24 @@ export async function readPlaces(client: Redis, keys: BufferKeys, feeds: readonl
         'writer',
       );
       if (run == null || generation == null) return undefined;
-      return { run, generation, position: Number(position), session: session ?? '', instance: instance ?? '', writer: writer ?? '' };
+      return {
+        run,
+        generation,
+        position: Number(position),
+        session: session ?? '',
+        instance: instance ?? '',
+        writer: writer ?? '',
+      };
     }),
   );
 }
 
 /** Ticks in the buffer that no flush has handled, from the running totals that entries carry. */
 export async function readSize(client: Redis, keys: BufferKeys): Promise<BufferSize> {
-  const [streamExists, meta] = await Promise.all([client.exists(keys.stream), client.hmget(keys.meta, 'total', 'handled')]);
+  const [streamExists, meta] = await Promise.all([
+    client.exists(keys.stream),
+    client.hmget(keys.meta, 'total', 'handled'),
+  ]);
   if (streamExists === 0) return { ticks: 0 };
   return { ticks: Math.max(0, Number(meta[0] ?? 0) - Number(meta[1] ?? 0)) };
 }
@@ -241,4 +268,3 @@ function appendResult(words: readonly string[]): AppendResult {
       return 'unanswered';
   }
 }
-

@@ -27,7 +27,10 @@ type ScriptOpen = { readonly outcome: 'opened'; readonly generation: string; rea
 
 /** What opening needs of the buffer. */
 export interface PlaceBuffer {
-  open(feed: string, claim: PlaceClaim): Promise<ScriptOpen | { readonly outcome: 'none' | 'late' | 'taken' | 'spaced' }>;
+  open(
+    feed: string,
+    claim: PlaceClaim,
+  ): Promise<ScriptOpen | { readonly outcome: 'none' | 'late' | 'taken' | 'spaced' }>;
   see(feed: string): Promise<string | undefined>;
   renew(
     feed: string,

@@ -5,20 +5,23 @@
 -- ARGV[3] n, then n ids of committed entries
 -- then for each foreign entry: id, its generation, the index of its feed's state in KEYS
 --
--- Output  number of entries removed, or -1 when the stream is another incarnation
+-- Output  ids of the foreign entries removed; false when the stream is another incarnation
 --
 -- Invariants: a committed entry is one of the row's generation at or below the committed seq, judged by the caller
 -- after COMMIT; entries never change. A foreign entry goes only where a state exists and has another generation.
 -- The same rules in TypeScript: place-rules.ts, mayTrimForeign().
-if redis.call('HGET', KEYS[2], 'incarnation') ~= ARGV[1] then return -1 end
+if redis.call('HGET', KEYS[2], 'incarnation') ~= ARGV[1] then return false end
 local handled = redis.call('HGET', KEYS[2], 'handled') or '0'
 if tonumber(ARGV[2]) > tonumber(handled) then redis.call('HSET', KEYS[2], 'handled', ARGV[2]) end
 
-local removed = 0
+local removed = {}
 local committedEnd = 3 + tonumber(ARGV[3])
-for i = 4, committedEnd do removed = removed + redis.call('XDEL', KEYS[1], ARGV[i]) end
+for i = 4, committedEnd do redis.call('XDEL', KEYS[1], ARGV[i]) end
 for i = committedEnd + 1, #ARGV, 3 do
   local generation = redis.call('HGET', KEYS[tonumber(ARGV[i + 2])], 'generation')
-  if generation and generation ~= ARGV[i + 1] then removed = removed + redis.call('XDEL', KEYS[1], ARGV[i]) end
+  if generation and generation ~= ARGV[i + 1] then
+    redis.call('XDEL', KEYS[1], ARGV[i])
+    removed[#removed + 1] = ARGV[i]
+  end
 end
 return removed

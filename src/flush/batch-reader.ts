@@ -1,0 +1,131 @@
+import { BadFrameError } from '../protocol/bad-frame-error.ts';
+import { flushLogger } from '../logger.ts';
+import { decodeStreamEntry, type StreamEntry } from '../protocol/stream-entry.ts';
+import type { ReadEntry } from './flush-batch.ts';
+
+/** A page of the stream; see buffer/stream-reader.ts. */
+export interface SourcePage {
+  readonly run: string;
+  readonly incarnation: string | undefined;
+  readonly entries: ReadonlyArray<{
+    readonly id: string;
+    readonly feed: string;
+    readonly generation: string;
+    readonly total: number;
+    readonly data: Buffer;
+  }>;
+}
+
+export interface StreamSource {
+  read(cursor: string | undefined, maxEntries: number): Promise<SourcePage>;
+}
+
+/** Entries to flush, and which stream they come from. */
+export interface ReadBatch {
+  readonly run: string;
+  readonly incarnation: string | undefined;
+  readonly entries: readonly ReadEntry[];
+  /** True when the reading stopped at the stream's end. */
+  readonly atEnd: boolean;
+}
+
+const MIN_PAGE_ENTRIES = 16;
+const MAX_PAGE_ENTRIES = 4_096;
+const TARGET_PAGE_BYTES = 2 * 1024 * 1024;
+/** Bound of what one batch holds in memory, whatever its ticks. */
+const MAX_BATCH_BYTES = 48 * 1024 * 1024;
+
+/**
+ * Reads the stream onward from a cursor. A cursor belongs to one run of Redis and one incarnation of the stream: in
+ * any other it means nothing, and reading begins at the start.
+ */
+export class BatchReader {
+  readonly #source: StreamSource;
+  #cursor: string | undefined;
+  #run = '';
+  #incarnation: string | undefined;
+  #entryBytes = TARGET_PAGE_BYTES / MIN_PAGE_ENTRIES;
+
+  constructor(source: StreamSource) {
+    this.#source = source;
+  }
+
+  /** Id of the last entry dealt with; undefined at the start of the stream. */
+  get cursor(): string | undefined {
+    return this.#cursor;
+  }
+
+  /** Reads again from the start of the stream. */
+  rewind(): void {
+    this.#cursor = undefined;
+  }
+
+  /** Moves the cursor behind an entry that has been dealt with, unless the stream is another one by now. */
+  moveTo(cursor: string, read: ReadBatch): void {
+    if (read.run === this.#run && read.incarnation === this.#incarnation) this.#cursor = cursor;
+  }
+
+  /**
+   * The next entries, up to about `maxTicks` ticks. Does not move the cursor.
+   * @param after reads behind this entry instead of the cursor, if the stream is still the same
+   */
+  async next(maxTicks: number, after: string | undefined = this.#cursor): Promise<ReadBatch> {
+    const entries: ReadEntry[] = [];
+    let from = after;
+    let ticks = 0;
+    let bytes = 0;
+    for (;;) {
+      const pageEntries = this.#pageEntries();
+      const page = await this.#source.read(from, pageEntries);
+      if (page.run !== this.#run || page.incarnation !== this.#incarnation) {
+        const isFirst = this.#run === '';
+        this.#run = page.run;
+        this.#incarnation = page.incarnation;
+        this.rewind();
+        if (from === undefined && entries.length === 0) {
+          if (!isFirst) flushLogger.info({ run: page.run }, 'another stream: reading from its start');
+        } else return { run: page.run, incarnation: page.incarnation, entries: [], atEnd: false };
+      }
+      for (const raw of page.entries) {
+        const entry = readEntry(raw);
+        entries.push(entry);
+        bytes += entry.bytes;
+        for (const frame of entry.content.frames) ticks += frame.count;
+        from = entry.id;
+      }
+      if (page.entries.length > 0) this.#entryBytes = Math.max(64, bytes / entries.length);
+      const atEnd = page.entries.length < pageEntries;
+      if (atEnd || ticks >= maxTicks || bytes >= MAX_BATCH_BYTES) {
+        return { run: page.run, incarnation: page.incarnation, entries, atEnd };
+      }
+    }
+  }
+
+  #pageEntries(): number {
+    return Math.round(Math.min(MAX_PAGE_ENTRIES, Math.max(MIN_PAGE_ENTRIES, TARGET_PAGE_BYTES / this.#entryBytes)));
+  }
+}
+
+function readEntry(raw: SourcePage['entries'][number]): ReadEntry {
+  const { id, feed, generation, total, data } = raw;
+  return {
+    id,
+    feed,
+    generation,
+    total,
+    bytes: data.length + id.length + feed.length + generation.length,
+    content: readContent(id, feed, data),
+  };
+}
+
+/** What cannot be read counts as an entry without frames: the feed's chain breaks there, and the feed sends again. */
+function readContent(id: string, feed: string, data: Buffer): StreamEntry {
+  try {
+    const content = decodeStreamEntry(data);
+    if (content.feed === feed) return content;
+  } catch (error) {
+    if (!(error instanceof BadFrameError)) throw error;
+  }
+  flushLogger.error({ id, feed }, 'a stream entry cannot be read; its feed will have to send it again');
+  return { feed, writer: '', live: false, acceptedAtMs: 0, frames: [] };
+}

@@ -1,0 +1,112 @@
+import type { Client } from 'pg';
+import { flushLogger } from '../logger.ts';
+import { rowOfLine } from './copy-encoder.ts';
+import type { BatchEncoder, OrderedBatch } from './encode-batch.ts';
+import type { FlushBatch } from './flush-batch.ts';
+import {
+  copyLineOf,
+  type FlushStore,
+  probeCopy,
+  runFlushTransaction,
+  type TransactionResult,
+} from './flush-transaction.ts';
+
+export type ErrorClass = 'retry' | 'bad-tick' | 'schema-drift';
+
+/** More refusals than this in one flush, or of half its ticks, are not bad ticks but a table that changed. */
+const MAX_REFUSED_TICKS = 100;
+
+/** The table is not what we write to. Flushing stops until somebody mends it; nothing is rejected meanwhile. */
+export class SchemaDriftError extends Error {
+  override readonly name = 'SchemaDriftError';
+}
+
+export interface BatchWriterOptions {
+  readonly store: FlushStore;
+  readonly encoder: BatchEncoder;
+  readonly classify: (error: unknown) => ErrorClass;
+  readonly describeRefusal: (error: unknown) => string;
+}
+
+/**
+ * Stores a batch, setting aside single ticks that the database refuses (a user's CHECK, a trigger): they go to the
+ * rejected ticks in the same transaction as the others.
+ * @throws {SchemaDriftError} and, for what is to be tried again later, whatever PostgreSQL or the connection threw
+ */
+export async function writeBatch(
+  client: Client,
+  first: OrderedBatch,
+  options: BatchWriterOptions,
+): Promise<{ readonly result: TransactionResult; readonly written: OrderedBatch }> {
+  const refused = new Map<number, string>();
+  let encoded = first;
+  for (;;) {
+    try {
+      return { result: await runFlushTransaction(client, options.store, encoded), written: encoded };
+    } catch (error) {
+      const kind = options.classify(error);
+      if (kind === 'retry') throw error;
+      if (kind === 'schema-drift') throw new SchemaDriftError(options.describeRefusal(error), { cause: error });
+      const row = await findRefusedRow(client, encoded, refused, error, options);
+      if (row === undefined) throw new SchemaDriftError(options.describeRefusal(error), { cause: error });
+      refused.set(row, `refused_by_database: ${options.describeRefusal(error)}`);
+      const { length } = encoded.batch.columns;
+      if (refused.size > MAX_REFUSED_TICKS || (refused.size * 2 > length && length > 1)) {
+        throw new SchemaDriftError(`${refused.size} of ${length} ticks refused: ${options.describeRefusal(error)}`, {
+          cause: error,
+        });
+      }
+      flushLogger.warn(
+        { refused: refused.size, reason: options.describeRefusal(error) },
+        'the database refuses a tick',
+      );
+      encoded = options.encoder.encode(encoded.batch, refused);
+    }
+  }
+}
+
+async function findRefusedRow(
+  client: Client,
+  encoded: OrderedBatch,
+  refused: ReadonlyMap<number, string>,
+  error: unknown,
+  options: BatchWriterOptions,
+): Promise<number | undefined> {
+  const line = copyLineOf(error);
+  const named = line === undefined ? undefined : rowOfLine(encoded.order, new Set(refused.keys()), line);
+  if (named !== undefined && (await isRefused(client, encoded.batch, [named], options))) return named;
+  const candidates = [...encoded.order.rows].filter((row) => !refused.has(row));
+  return bisect(client, encoded.batch, candidates, options);
+}
+
+/** The first row that is refused among `rows`, which are refused together; undefined when none is by itself. */
+async function bisect(
+  client: Client,
+  batch: FlushBatch,
+  rows: readonly number[],
+  options: BatchWriterOptions,
+): Promise<number | undefined> {
+  let suspects = rows;
+  if (!(await isRefused(client, batch, suspects, options))) return undefined;
+  while (suspects.length > 1) {
+    const firstHalf = suspects.slice(0, suspects.length >>> 1);
+    suspects = (await isRefused(client, batch, firstHalf, options)) ? firstHalf : suspects.slice(firstHalf.length);
+  }
+  const last = suspects[0];
+  return last !== undefined && (await isRefused(client, batch, [last], options)) ? last : undefined;
+}
+
+async function isRefused(
+  client: Client,
+  batch: FlushBatch,
+  rows: readonly number[],
+  options: BatchWriterOptions,
+): Promise<boolean> {
+  try {
+    await probeCopy(client, options.store, options.encoder.encodeOnly(batch, new Set(rows)));
+    return false;
+  } catch (error) {
+    if (options.classify(error) !== 'bad-tick') throw error;
+    return true;
+  }
+}

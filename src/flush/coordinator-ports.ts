@@ -1,0 +1,72 @@
+import type { Client } from 'pg';
+import type { StreamSource } from './batch-reader.ts';
+import type { ErrorClass } from './batch-writer.ts';
+import type { FeedRow } from './chain-filter.ts';
+import type { BatchLimits } from './flush-batch.ts';
+import type { FlushStore } from './flush-transaction.ts';
+import type { LeftOverEntry, ResumeWindow } from './retained-entries.ts';
+
+/** A feed's place in Redis as the judge sees it. */
+export interface SeenPlace {
+  readonly run: string;
+  readonly generation: string;
+  readonly position: number;
+}
+
+/** The buffer as the coordinator needs it; see buffer/stream-reader.ts. */
+export interface CoordinatorBuffer extends StreamSource {
+  readonly isUp: boolean;
+  /** Run id of the server that answers now; throws while there is none. */
+  readonly run: string;
+  pendingTicks(): Promise<number>;
+  lastEntryId(): Promise<string | undefined>;
+  knownFeeds(): Promise<string[]>;
+  places(feeds: readonly string[]): Promise<ReadonlyArray<SeenPlace | undefined>>;
+  condemn(feed: string, run: string, generation: string): Promise<boolean>;
+  forget(feed: string): Promise<void>;
+  /** Ids of the foreign entries that are gone; undefined when the stream is another one. */
+  settle(
+    incarnation: string,
+    handled: number,
+    committed: readonly string[],
+    foreign: readonly LeftOverEntry[],
+  ): Promise<string[] | undefined>;
+  publishFlush(notice: Buffer): Promise<void>;
+}
+
+/** The database as the coordinator needs it, beside its flush session. */
+export interface CoordinatorStore extends FlushStore {
+  /** A session of its own for flushing, checked to be fit for it. */
+  connect(): Promise<Client>;
+  /** Rows of the watermarks table; missing where a feed has none. */
+  readRows(feeds: readonly string[]): Promise<ReadonlyMap<string, FeedRow>>;
+  /** Deletes rows of one-off feeds (`~…`) an hour after their last commit. @returns their names */
+  deleteSpentFeeds(): Promise<string[]>;
+  classify(error: unknown): ErrorClass;
+  /** One line for logs and for the `reason` of a rejected tick, without the row's content. */
+  describeRefusal(error: unknown): string;
+}
+
+export interface CoordinatorOptions {
+  readonly flushIntervalMs: number;
+  readonly limits: BatchLimits;
+  readonly resumeWindow: ResumeWindow;
+}
+
+export interface FlushReport {
+  readonly rows: number;
+  readonly rejected: number;
+  readonly flushMs: number;
+}
+
+/** Named so that metrics and tests can listen. */
+export interface CoordinatorObserver {
+  onFlush?(report: FlushReport): void;
+  onFailure?(error: unknown): void;
+  onCondemned?(feed: string): void;
+}
+
+/** What the coordinator does now, for /readyz. */
+export type CoordinatorState =
+  | { readonly doing: 'leading' | 'standby' | 'starting' | 'stopped' }
+  | { readonly doing: 'waiting' | 'halted'; readonly why: string };

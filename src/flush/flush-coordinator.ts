@@ -1,0 +1,209 @@
+import { describeError } from '../errors.ts';
+import { flushLogger } from '../logger.ts';
+import { SchemaDriftError } from './batch-writer.ts';
+import type {
+  CoordinatorBuffer,
+  CoordinatorObserver,
+  CoordinatorOptions,
+  CoordinatorState,
+  CoordinatorStore,
+  FlushReport,
+} from './coordinator-ports.ts';
+import { FlushCycle } from './flush-cycle.ts';
+import { FlushSession } from './flush-session.ts';
+import { JudgeRounds } from './judge-rounds.ts';
+
+const STANDBY_MS = 500;
+const MAX_POLL_MS = 20;
+const FIRST_RETRY_MS = 100;
+const MAX_RETRY_MS = 5_000;
+
+/**
+ * Decides when to flush and who does: one coordinator leads, the others stand by and read nothing. After a failure
+ * nothing is guessed: rows and stream are read again from what is certain.
+ */
+export class FlushCoordinator {
+  readonly #buffer: CoordinatorBuffer;
+  readonly #store: CoordinatorStore;
+  readonly #options: CoordinatorOptions;
+  readonly #observer: CoordinatorObserver;
+  readonly #cycle: FlushCycle;
+  readonly #judge: JudgeRounds;
+  #session: FlushSession | undefined;
+  #retryMs = FIRST_RETRY_MS;
+  #lastFlushMs = 0;
+  #wanted = false;
+  #stopping = false;
+  #wake: (() => void) | undefined;
+  #loop: Promise<void> | undefined;
+  #state: CoordinatorState = { doing: 'starting' };
+
+  constructor(
+    buffer: CoordinatorBuffer,
+    store: CoordinatorStore,
+    options: CoordinatorOptions,
+    observer: CoordinatorObserver = {},
+  ) {
+    this.#buffer = buffer;
+    this.#store = store;
+    this.#options = options;
+    this.#observer = observer;
+    this.#cycle = new FlushCycle(buffer, store, options);
+    this.#judge = new JudgeRounds(buffer, store, (feed) => observer.onCondemned?.(feed));
+  }
+
+  get state(): CoordinatorState {
+    return this.#state;
+  }
+
+  start(): void {
+    this.#loop ??= this.#run();
+  }
+
+  /** Flushes as soon as possible, whatever the interval. */
+  requestFlush(): void {
+    this.#wanted = true;
+    this.#wake?.();
+  }
+
+  /** Flushes what is in the buffer, for `drainMs` at the most, and ends. */
+  async stop(drainMs: number): Promise<void> {
+    const deadlineMs = Date.now() + drainMs;
+    this.#stopping = true;
+    this.#wake?.();
+    await this.#loop;
+    try {
+      while (this.#session?.leads === true && Date.now() < deadlineMs && (await this.#flushOnce()) !== undefined);
+    } catch (error) {
+      flushLogger.warn({ cause: describeError(error) }, 'the last flush failed; the ticks stay in the buffer');
+    }
+    await this.#endSession();
+    this.#state = { doing: 'stopped' };
+  }
+
+  /**
+   * Flushes once everything that is in the buffer, for a command.
+   * @returns ticks stored, or undefined when another coordinator leads
+   * @throws what kept it from flushing
+   */
+  async flushAll(): Promise<number | undefined> {
+    try {
+      if (!(await this.#lead())) return undefined;
+      let stored = 0;
+      for (let report = await this.#flushOnce(); report !== undefined; report = await this.#flushOnce())
+        stored += report.rows;
+      return stored;
+    } finally {
+      await this.#endSession();
+    }
+  }
+
+  async #run(): Promise<void> {
+    while (!this.#stopping) {
+      try {
+        if (!this.#buffer.isUp) {
+          this.#state = { doing: 'waiting', why: 'Redis cannot be reached' };
+          await this.#pause(STANDBY_MS);
+        } else if (await this.#lead()) {
+          this.#state = { doing: 'leading' };
+          await this.#turn();
+          this.#retryMs = FIRST_RETRY_MS;
+        } else {
+          this.#state = { doing: 'standby' };
+          this.#wanted = false;
+          await this.#pause(STANDBY_MS);
+        }
+      } catch (error) {
+        await this.#recover(error);
+      }
+    }
+  }
+
+  /** One turn as the leader: flush if it is due, else judge places and wait a little. */
+  async #turn(): Promise<void> {
+    if (this.#cycle.hasMore || (await this.#isDue())) {
+      const report = await this.#flushOnce();
+      if (report !== undefined && !this.#cycle.isAtEnd) return;
+    }
+    await this.#judge.turn(Date.now(), { readToEnd: (fromStart) => this.#readToEnd(fromStart) });
+    await this.#pause(Math.min(MAX_POLL_MS, Math.max(1, this.#options.flushIntervalMs / 4)));
+  }
+
+  async #isDue(): Promise<boolean> {
+    const isOverdue = Date.now() - this.#lastFlushMs >= this.#options.flushIntervalMs;
+    const wanted = this.#wanted;
+    this.#wanted = false;
+    if (isOverdue || wanted) {
+      this.#lastFlushMs = Date.now();
+      return true;
+    }
+    return (await this.#buffer.pendingTicks()) >= this.#options.limits.maxTicks;
+  }
+
+  async #readToEnd(fromStart: boolean): Promise<boolean> {
+    if (fromStart) await this.#cycle.startOver();
+    while (this.#session?.leads === true && !this.#stopping) {
+      if ((await this.#flushOnce()) === undefined) return true;
+    }
+    return false;
+  }
+
+  async #flushOnce(): Promise<FlushReport | undefined> {
+    const session = this.#session;
+    if (session === undefined) return undefined;
+    const report = await this.#cycle.flushOnce(session, !this.#stopping);
+    if (report !== undefined && report.rows + report.rejected > 0) this.#observer.onFlush?.(report);
+    return report;
+  }
+
+  async #lead(): Promise<boolean> {
+    if (this.#session?.isLost === true) await this.#endSession();
+    this.#session ??= new FlushSession(await this.#store.connect(), this.#store.lockKey);
+    if (this.#session.leads) return true;
+    const leads = await this.#session.tryLead(Date.now());
+    if (leads) {
+      flushLogger.info('leading: this coordinator flushes');
+      await this.#cycle.startOver();
+      this.#judge.reset();
+    }
+    return leads;
+  }
+
+  async #recover(error: unknown): Promise<void> {
+    this.#observer.onFailure?.(error);
+    await this.#cycle.discard();
+    this.#cycle.shrink();
+    this.#judge.reset();
+    const why = describeError(error);
+    if (error instanceof SchemaDriftError) {
+      if (this.#state.doing !== 'halted')
+        flushLogger.error({ why }, 'flushing stopped: the database is not as Tickgate needs it');
+      this.#state = { doing: 'halted', why };
+      return this.#pause(MAX_RETRY_MS);
+    }
+    flushLogger.warn({ why }, 'flush failed, trying again');
+    this.#state = { doing: 'waiting', why };
+    const waitMs = this.#retryMs * (0.5 + Math.random() / 2);
+    this.#retryMs = Math.min(MAX_RETRY_MS, this.#retryMs * 2);
+    return this.#pause(waitMs);
+  }
+
+  async #endSession(): Promise<void> {
+    const session = this.#session;
+    this.#session = undefined;
+    await session?.[Symbol.asyncDispose]();
+  }
+
+  /** Waits, or less when a flush is asked for or the end. */
+  async #pause(waitMs: number): Promise<void> {
+    if (this.#stopping || this.#wanted) return;
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, waitMs);
+      this.#wake = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+    this.#wake = undefined;
+  }
+}

@@ -1,0 +1,209 @@
+import { flushLogger } from '../logger.ts';
+import { describeError } from '../errors.ts';
+import { encodeFlushNotice } from '../protocol/flush-notice.ts';
+import type { MinuteBar } from '../protocol/minute-bar.ts';
+import { TickColumns } from '../protocol/tick-columns.ts';
+import { BatchReader, type ReadBatch } from './batch-reader.ts';
+import { writeBatch } from './batch-writer.ts';
+import type { FeedRow } from './chain-filter.ts';
+import type { CoordinatorBuffer, CoordinatorOptions, CoordinatorStore, FlushReport } from './coordinator-ports.ts';
+import { BatchEncoder, type OrderedBatch } from './encode-batch.ts';
+import { type FlushBatch, planBatch, rowsAfter } from './flush-batch.ts';
+import type { FlushSession } from './flush-session.ts';
+import { RetainedEntries } from './retained-entries.ts';
+
+/** Scratch space of one batch; two are used in turn, so that one is filled while the other is copied. */
+interface Slot {
+  readonly columns: TickColumns;
+  readonly encoder: BatchEncoder;
+}
+
+interface Prepared {
+  readonly read: ReadBatch;
+  readonly batch: FlushBatch;
+  readonly encoded: OrderedBatch;
+  readonly slot: Slot;
+}
+
+const NOTHING_FLUSHED: FlushReport = { rows: 0, rejected: 0, flushMs: 0 };
+
+/** Symbols remembered between batches before the tables are made anew. */
+const MAX_KNOWN_SYMBOLS = 100_000;
+
+/**
+ * One batch after another from the stream into the database. While a batch is copied the next is read and encoded on
+ * the assumption that the copy succeeds; it is thrown away if it does not.
+ */
+export class FlushCycle {
+  readonly #buffer: CoordinatorBuffer;
+  readonly #store: CoordinatorStore;
+  readonly #options: CoordinatorOptions;
+  readonly reader: BatchReader;
+  readonly #retained: RetainedEntries;
+  #slots: [Slot, Slot] = [newSlot(), newSlot()];
+  /** Rows as last seen or written; a transaction checks what it builds on. */
+  readonly #rows = new Map<string, FeedRow>();
+  #prefetched: Promise<Prepared> | undefined;
+  #maxTicks: number;
+  #incarnation: string | undefined;
+  #handled = 0;
+  #isAtEnd = false;
+
+  constructor(buffer: CoordinatorBuffer, store: CoordinatorStore, options: CoordinatorOptions) {
+    this.#buffer = buffer;
+    this.#store = store;
+    this.#options = options;
+    this.#maxTicks = options.limits.maxTicks;
+    this.reader = new BatchReader(buffer);
+    this.#retained = new RetainedEntries(options.resumeWindow);
+  }
+
+  /** Whether the last reading reached the end of the stream. */
+  get isAtEnd(): boolean {
+    return this.#isAtEnd;
+  }
+
+  /** Whether a batch is being made ready already. */
+  get hasMore(): boolean {
+    return this.#prefetched !== undefined;
+  }
+
+  /** Forgets what was assumed: rows are read again, and the stream from its start. */
+  async startOver(): Promise<void> {
+    await this.discard();
+    this.#retained.clear();
+    this.reader.rewind();
+  }
+
+  /** Throws away the batch being made ready, and what is believed of the rows. The cursor stays. */
+  async discard(): Promise<void> {
+    const prefetched = this.#prefetched;
+    this.#prefetched = undefined;
+    this.#rows.clear();
+    await prefetched?.catch(() => undefined);
+  }
+
+  /** After a failure: smaller batches, down to one frame; they grow again with success. */
+  shrink(): void {
+    this.#maxTicks = Math.max(1, this.#maxTicks >> 1);
+  }
+
+  /**
+   * Flushes one batch.
+   * @param prefetch whether to make the next one ready meanwhile
+   * @returns undefined when the stream had nothing new
+   * @throws what PostgreSQL, Redis or a connection threw; nothing is lost by it
+   */
+  async flushOnce(session: FlushSession, prefetch: boolean): Promise<FlushReport | undefined> {
+    const startedMs = Date.now();
+    const prepared = await this.#takePrepared();
+    const { read, batch, encoded, slot } = prepared;
+    this.#isAtEnd = read.atEnd && batch.passed.length === read.entries.length;
+    if (read.entries.length === 0) return read.atEnd ? undefined : NOTHING_FLUSHED;
+    if (batch.frames.length === 0) {
+      this.#pass(prepared, startedMs);
+      return NOTHING_FLUSHED;
+    }
+    const { classify, describeRefusal } = this.#store;
+    const options = { store: this.#store, encoder: slot.encoder, classify, describeRefusal };
+    const writing = session.exclusively(() => writeBatch(session.client, encoded, options));
+    if (prefetch && !this.#isAtEnd) this.#prefetch(batch, slot);
+    const { result, written } = await writing;
+    if (result.outcome !== 'committed') {
+      await this.discard();
+      if (result.outcome === 'no-lock') session.leads = false;
+      return NOTHING_FLUSHED;
+    }
+    for (const [feed, row] of rowsAfter(batch.assumed, batch)) this.#rows.set(feed, row);
+    this.#maxTicks = Math.min(this.#options.limits.maxTicks, this.#maxTicks * 2);
+    const report = { rows: written.rows, rejected: written.rejected.length, flushMs: Date.now() - startedMs };
+    this.#pass(prepared, Date.now());
+    await this.#announce(batch, result.reached, result.bars, report);
+    await this.trim(Date.now());
+    return report;
+  }
+
+  /** Counts what was handled and removes what is past the resume window or of a dead generation. */
+  async trim(nowMs: number): Promise<void> {
+    if (this.#incarnation === undefined) return;
+    const due = this.#retained.takeDue(nowMs);
+    const gone = await this.#buffer.settle(this.#incarnation, this.#handled, due, this.#retained.leftOverRound());
+    if (gone !== undefined) this.#retained.gone(gone);
+  }
+
+  async #takePrepared(): Promise<Prepared> {
+    const prefetched = this.#prefetched;
+    this.#prefetched = undefined;
+    return prefetched ?? this.#prepare(this.reader.cursor, this.#rows, this.#slots[0]);
+  }
+
+  #prefetch(batch: FlushBatch, busy: Slot): void {
+    const other = this.#slots[0] === busy ? this.#slots[1] : this.#slots[0];
+    const after = batch.passed.at(-1)?.id ?? this.reader.cursor;
+    this.#prefetched = this.#prepare(after, rowsAfter(this.#rows, batch), other);
+    this.#prefetched.catch(() => undefined);
+  }
+
+  async #prepare(after: string | undefined, known: ReadonlyMap<string, FeedRow>, slot: Slot): Promise<Prepared> {
+    const read = await this.reader.next(this.#maxTicks, after);
+    const rows = await this.#withMissingRows(read, known);
+    const limits = { ...this.#options.limits, maxTicks: this.#maxTicks };
+    const batch = planBatch(read.entries, rows, limits, slot.columns);
+    return { read, batch, encoded: slot.encoder.encode(batch, new Map()), slot };
+  }
+
+  async #withMissingRows(read: ReadBatch, known: ReadonlyMap<string, FeedRow>): Promise<ReadonlyMap<string, FeedRow>> {
+    const missing = new Set<string>();
+    for (const entry of read.entries) {
+      // A generation we don't know is a renewal we didn't see: the row is read again.
+      if (known.get(entry.feed)?.generation !== entry.generation) missing.add(entry.feed);
+    }
+    if (missing.size === 0) return known;
+    const rows = new Map(known);
+    for (const [feed, row] of await this.#store.readRows([...missing])) rows.set(feed, row);
+    return rows;
+  }
+
+  /** Moves the cursor behind what has been dealt with, and remembers it for trimming. */
+  #pass({ read, batch }: Prepared, nowMs: number): void {
+    if (read.incarnation !== this.#incarnation) this.#retained.clear();
+    this.#incarnation = read.incarnation;
+    const last = batch.passed.at(-1);
+    if (last === undefined) return;
+    this.reader.moveTo(last.id, read);
+    this.#handled = last.total;
+    for (const entry of batch.passed) {
+      if (batch.leftOver.has(entry.id)) this.#retained.leftOver(entry);
+      else this.#retained.committed(entry.id, entry.bytes, nowMs);
+    }
+    this.#renewCrowdedSlots();
+  }
+
+  /** Tells the feeds, the fast way; where it fails they learn it by the gateways' look. */
+  async #announce(
+    batch: FlushBatch,
+    reached: ReadonlyMap<string, number>,
+    bars: readonly MinuteBar[],
+    report: FlushReport,
+  ): Promise<void> {
+    const feeds = batch.advances.map(({ feed, generation, to }) => ({
+      feed,
+      generation,
+      seq: reached.get(feed) ?? to,
+    }));
+    try {
+      await this.#buffer.publishFlush(encodeFlushNotice({ feeds, rows: report.rows, flushMs: report.flushMs, bars }));
+    } catch (error) {
+      flushLogger.warn({ cause: describeError(error) }, 'a flush could not be announced');
+    }
+  }
+
+  #renewCrowdedSlots(): void {
+    const isCrowded = this.#slots.some((slot) => slot.columns.symbolTable.names.length > MAX_KNOWN_SYMBOLS);
+    if (isCrowded && this.#prefetched === undefined) this.#slots = [newSlot(), newSlot()];
+  }
+}
+
+function newSlot(): Slot {
+  return { columns: new TickColumns(), encoder: new BatchEncoder() };
+}

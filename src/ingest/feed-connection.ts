@@ -1,0 +1,320 @@
+import { randomBytes } from 'node:crypto';
+import { ingestLogger } from '../logger.ts';
+import { BadFrameError } from '../protocol/bad-frame-error.ts';
+import { CloseCode } from '../protocol/close-codes.ts';
+import { ErrorCode } from '../protocol/error-codes.ts';
+import { type FeedRequest, type OpenRequest, parseFeedRequest, type PublishRequest } from '../protocol/feed-request.ts';
+import { encodeReplies, errorReply, type FeedReply } from '../protocol/reply-codec.ts';
+import { FrameTooLargeError, TickChecker } from '../protocol/tick-check.ts';
+import { type CodecName, PROTOCOL_VERSION } from '../protocol/version.ts';
+import type { AppendBuffer, FeedLimits, FeedPeer, IngestObserver } from './feed-ports.ts';
+import type { FeedRegistry } from './feed-registry.ts';
+import { FeedSession, type SessionEnd } from './feed-session.ts';
+import type { OwnFeed } from './own-feed.ts';
+import type { PlaceOpener, PlaceResult } from './place-opener.ts';
+
+/** The WebSocket as this endpoint needs it. */
+export interface FeedSocket {
+  readonly bufferedAmount: number;
+  send(data: string | Buffer): void;
+  close(code: number, reason: string): void;
+  pause(): void;
+  resume(): void;
+}
+
+/** Who speaks on a connection. */
+export interface FeedPrincipal {
+  readonly name: string;
+  mayPublish(feed: string): boolean;
+}
+
+export interface FeedEndpointOptions extends FeedLimits {
+  readonly maxFrameBytes: number;
+  readonly maxFrameTicks: number;
+  readonly maxFrameDays: number;
+  /** 0: no limit. */
+  readonly rateFrames: number;
+}
+
+/** What all connections of the endpoint share. */
+export interface FeedEndpoint {
+  readonly options: FeedEndpointOptions;
+  readonly buffer: AppendBuffer;
+  readonly opener: PlaceOpener;
+  readonly registry: FeedRegistry;
+  /** Carries the frames of publishers that don't number. */
+  readonly ownFeed: OwnFeed;
+  readonly observer: IngestObserver;
+  /** Undefined where the token is not good. */
+  authenticate(token: string): FeedPrincipal | undefined;
+}
+
+const MAX_REPLY_BYTES = 1024 * 1024;
+const checker = new TickChecker();
+
+/** One feed's connection: authentication, one feed at a time, and the answers. */
+export class FeedConnection implements FeedPeer {
+  readonly id: string = randomBytes(9).toString('base64url');
+  readonly #endpoint: FeedEndpoint;
+  readonly #socket: FeedSocket;
+  readonly #codec: CodecName;
+  #principal: FeedPrincipal | undefined;
+  #session: FeedSession | undefined;
+  #everOpened = false;
+  #opening: Promise<void> = Promise.resolve();
+  #isClosed = false;
+  #isReading = true;
+  #oneOffPending = 0;
+
+  constructor(endpoint: FeedEndpoint, socket: FeedSocket, codec: CodecName, principal: FeedPrincipal | undefined) {
+    this.#endpoint = endpoint;
+    this.#socket = socket;
+    this.#codec = codec;
+    this.reply({ T: 'success', msg: 'connected', v: PROTOCOL_VERSION, id: this.id });
+    if (principal !== undefined) this.#welcome(principal);
+  }
+
+  get isAuthenticated(): boolean {
+    return this.#principal !== undefined;
+  }
+
+  get principal(): FeedPrincipal | undefined {
+    return this.#principal;
+  }
+
+  /** False while we don't read: liveness is not judged then. */
+  get isReading(): boolean {
+    return this.#isReading;
+  }
+
+  /** One message, as it came. A binary message on the JSON codec, or a text on msgpack, is unsupported data. */
+  onMessage(data: Buffer, isBinary: boolean): void {
+    if (this.#isClosed) return;
+    if (isBinary !== (this.#codec === 'msgpack'))
+      return this.#end(CloseCode.unsupportedData, 'wrong message type for this codec');
+    try {
+      const { maxFrameTicks, maxFrameDays } = this.#endpoint.options;
+      const options = { nowMicros: Date.now() * 1000, maxTicks: maxFrameTicks, maxDays: maxFrameDays };
+      this.#handle(parseFeedRequest(data, this.#codec, checker, options));
+    } catch (error) {
+      this.#refuse(error);
+    }
+  }
+
+  onClose(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#dropSession();
+  }
+
+  reply(...replies: readonly FeedReply[]): void {
+    if (this.#isClosed) return;
+    if (this.#socket.bufferedAmount > MAX_REPLY_BYTES) return this.#end(CloseCode.slow, 'answers are not read');
+    this.#socket.send(encodeReplies(replies, this.#codec));
+  }
+
+  setReading(isReading: boolean): void {
+    if (this.#isReading === isReading || this.#isClosed) return;
+    this.#isReading = isReading;
+    if (isReading) this.#socket.resume();
+    else this.#socket.pause();
+  }
+
+  /** The gateway drains: reading stops, what was taken is answered, committed answers go on until the close. */
+  async drain(reconnectAfterMs: number): Promise<void> {
+    this.setReading(false);
+    this.reply({ T: 'shutdown', reconnectAfterMs });
+    await this.#session?.drained();
+  }
+
+  /** Ends the connection with a verdict. */
+  end(code: number, reason: string): void {
+    this.#end(code, reason);
+  }
+
+  #handle(request: FeedRequest): void {
+    if (request.action === 'auth') return this.#authenticate(request.token);
+    if (this.#principal === undefined) {
+      this.reply(errorReply(ErrorCode.notAuthenticated));
+      return this.#end(CloseCode.authFailed, 'not authenticated');
+    }
+    if (request.action === 'open') return this.#open(request, this.#principal);
+    if (request.action === 'publish' && request.seq === undefined) return this.#publishOneOff(request);
+    if (!this.#everOpened) throw new BadFrameError('open a feed first');
+    // Between the loss of a place and the next `opened` there may be frames on the way: nobody counts on them.
+    if (request.action === 'skip') this.#session?.skip(request.to, request.next);
+    else if (request.seq !== undefined) this.#session?.publish(request.seq, request.prev, request.ticks);
+  }
+
+  #authenticate(token: string): void {
+    if (this.#principal !== undefined) return this.reply(errorReply(ErrorCode.alreadyAuthenticated));
+    const principal = this.#endpoint.authenticate(token);
+    if (principal !== undefined) return this.#welcome(principal);
+    this.reply(errorReply(ErrorCode.authFailed));
+    this.#end(CloseCode.authFailed, 'auth failed');
+  }
+
+  #welcome(principal: FeedPrincipal): void {
+    this.#principal = principal;
+    this.reply({ T: 'success', msg: 'authenticated' });
+  }
+
+  #open(request: OpenRequest, principal: FeedPrincipal): void {
+    if (!principal.mayPublish(request.feed)) {
+      this.reply(errorReply(ErrorCode.insufficientPermission, 'this token may not publish that feed'));
+      return this.#end(CloseCode.permission, 'insufficient permission');
+    }
+    this.#everOpened = true;
+    this.#dropSession();
+    this.#opening = this.#opening.then(() => this.#openNow(request));
+  }
+
+  async #openNow(request: OpenRequest): Promise<void> {
+    const session = randomBytes(12).toString('base64url');
+    const instance = request.instance ?? `${this.id}-${session}`;
+    const claim = { session, instance, attempt: request.attempt, have: request.have };
+    const place = await this.#endpoint.opener.open(request.feed, claim);
+    if (this.#isClosed) {
+      if (place.outcome === 'opened') await this.#endpoint.buffer.release(request.feed, session).catch(() => undefined);
+      return;
+    }
+    if (place.outcome !== 'opened') return this.#refuseOpen(request.feed, place);
+    const { options, buffer, observer, registry } = this.#endpoint;
+    this.#session = new FeedSession({
+      feed: request.feed,
+      session,
+      instance,
+      live: request.live,
+      generation: place.generation,
+      accepted: place.position,
+      committed: place.committed,
+      limits: options,
+      buffer,
+      observer,
+      peer: this,
+      onEnd: (end) => this.#onSessionEnd(end),
+    });
+    registry.add(this.#session);
+    const { maxFrameBytes, maxFrameTicks, windowFrames, windowTicks } = options;
+    const { position: accepted, committed } = place;
+    this.reply({
+      T: 'opened',
+      feed: request.feed,
+      accepted,
+      committed,
+      maxFrameBytes,
+      maxTicks: maxFrameTicks,
+      windowFrames,
+      windowTicks,
+    });
+  }
+
+  #refuseOpen(feed: string, place: Exclude<PlaceResult, { outcome: 'opened' }>): void {
+    ingestLogger.warn({ feed, connection: this.id, outcome: place.outcome }, 'open refused');
+    switch (place.outcome) {
+      case 'taken':
+        this.reply(errorReply(ErrorCode.feedTakenOver, 'another program publishes under this name'));
+        return this.#end(CloseCode.takenOver, 'feed taken over');
+      case 'late':
+        this.reply(errorReply(ErrorCode.feedTakenOver, 'a newer open of this instance has been answered'));
+        return this.#end(CloseCode.sessionLost, 'a newer open came first');
+      case 'spaced':
+        this.reply(errorReply(ErrorCode.rateExceeded, 'the feed was taken over a moment ago'));
+        return this.#end(CloseCode.rate, 'take-overs too close together');
+      case 'not-now':
+        return this.reply(errorReply(ErrorCode.notNow, place.why));
+    }
+  }
+
+  #onSessionEnd(end: SessionEnd): void {
+    const { feed } = this.#session ?? {};
+    this.#forgetSession();
+    switch (end.kind) {
+      case 'reopen':
+        ingestLogger.info({ feed, connection: this.id, reason: end.reason }, 'place lost');
+        return this.reply({ T: 'reopen', reason: end.reason });
+      case 'superseded':
+        return this.#end(CloseCode.sessionLost, 'another connection speaks for the feed');
+      case 'sequence-reuse':
+        ingestLogger.warn({ feed, connection: this.id }, 'sequence reuse');
+        this.reply(errorReply(ErrorCode.sequenceReuse, 'these sequence numbers have been used'));
+        return this.#end(CloseCode.sequenceReuse, 'sequence reuse');
+      case 'overrun':
+        this.reply(errorReply(ErrorCode.windowExceeded));
+        return this.#end(CloseCode.rate, 'window exceeded');
+    }
+  }
+
+  #publishOneOff(request: PublishRequest): void {
+    if (this.#everOpened) {
+      this.reply(errorReply(ErrorCode.invalidAction, 'a connection that has opened a feed publishes numbered frames'));
+      return;
+    }
+    const id = request.id ?? null;
+    const { rejected } = request.ticks;
+    for (const tick of rejected) this.#endpoint.observer.onRejected(tick.reason);
+    if (rejected.length > 0) {
+      const list = rejected.map((tick) => [tick.index, tick.reason] as const);
+      this.reply({
+        ...errorReply(ErrorCode.ticksRejected),
+        ...(request.id === undefined ? {} : { id: request.id }),
+        rejected: list,
+      });
+    }
+    this.#oneOffPending += 1;
+    this.#updateOneOffReading();
+    this.#endpoint.ownFeed.publish(request.ticks, {
+      onAck: () => this.reply({ T: 'ack', id }),
+      onCommitted: () => {
+        this.#oneOffPending -= 1;
+        this.reply({ T: 'committed', id });
+        this.#updateOneOffReading();
+      },
+    });
+  }
+
+  #updateOneOffReading(): void {
+    this.setReading(this.#oneOffPending < this.#endpoint.options.windowFrames);
+  }
+
+  /** Whatever a client can send ends here; a fault of ours must not end the process either. */
+  #refuse(error: unknown): void {
+    if (error instanceof FrameTooLargeError) {
+      this.reply(errorReply(ErrorCode.frameTooLarge, error.message));
+      return this.#end(CloseCode.badRequest, 'frame too large');
+    }
+    if (error instanceof BadFrameError) {
+      ingestLogger.warn(
+        { connection: this.id, principal: this.#principal?.name, reason: error.message },
+        'bad request',
+      );
+      this.reply(errorReply(ErrorCode.invalidSyntax, error.message));
+      return this.#end(CloseCode.badRequest, 'bad request');
+    }
+    ingestLogger.error({ connection: this.id, err: error }, 'a message could not be handled');
+    this.reply(errorReply(ErrorCode.internal));
+    this.#end(CloseCode.internalError, 'internal error');
+  }
+
+  #dropSession(): void {
+    const session = this.#session;
+    this.#forgetSession();
+    if (session === undefined) return;
+    // The next open waits until what is under way is answered and the session is left.
+    const closing = session.close();
+    this.#opening = this.#opening.then(() => closing);
+  }
+
+  #forgetSession(): void {
+    if (this.#session !== undefined) this.#endpoint.registry.remove(this.#session);
+    this.#session = undefined;
+  }
+
+  #end(code: number, reason: string): void {
+    if (this.#isClosed) return;
+    this.#socket.close(code, reason);
+    this.#isClosed = true;
+    if (!this.#isReading) this.#socket.resume();
+    this.#dropSession();
+  }
+}

@@ -1,0 +1,51 @@
+import type { FeedReply } from '../protocol/reply-codec.ts';
+
+/** What became of an append; see buffer/tick-buffer.ts. */
+export type AppendResult =
+  | 'appended'
+  | 'repeat'
+  | 'full'
+  | 'refused'
+  | 'unsent'
+  | 'lost-state'
+  | 'lost-chain'
+  | 'session'
+  | 'unanswered';
+
+export interface AppendRequest {
+  readonly feed: string;
+  readonly session: string;
+  readonly writer: string;
+  readonly live: boolean;
+  readonly prev: number;
+  readonly last: number;
+  readonly ticks: number;
+  readonly entry: Buffer;
+}
+
+/** The buffer as feeds need it. */
+export interface AppendBuffer {
+  append(request: AppendRequest): Promise<AppendResult>;
+  release(feed: string, session: string): Promise<void>;
+  /** Asks the coordinator to flush now. */
+  requestFlush(): Promise<void>;
+}
+
+/** A feed's connection as a session needs it. */
+export interface FeedPeer {
+  reply(...replies: readonly FeedReply[]): void;
+  /** Stops, or goes on, reading from the feed: back-pressure. */
+  setReading(isReading: boolean): void;
+}
+
+export interface FeedLimits {
+  readonly windowFrames: number;
+  readonly windowTicks: number;
+}
+
+/** What ingest counts. */
+export interface IngestObserver {
+  onAccepted(ticks: number, frames: number): void;
+  onRejected(reason: string): void;
+  onReopen(reason: string): void;
+}

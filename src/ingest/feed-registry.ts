@@ -1,0 +1,107 @@
+import { describeError } from '../errors.ts';
+import { ingestLogger } from '../logger.ts';
+import type { CommittedFeed } from '../protocol/flush-notice.ts';
+import type { LookedPlace } from './feed-session.ts';
+
+/** What the registry tells: a session of a connection, or a feed that the gateway runs itself. */
+export interface RegisteredFeed {
+  readonly feed: string;
+  readonly generation: string;
+  /** Highest seq told accepted. */
+  readonly accepted: number;
+  onCommitted(generation: string, seq: number): void;
+  onLook(place: LookedPlace | undefined, run: string, acceptedBefore: number): void;
+}
+
+export interface LookSources {
+  /** Run id of the Redis that answers now; throws while there is none. */
+  readonly run: string;
+  places(feeds: readonly string[]): Promise<ReadonlyArray<LookedPlace | undefined>>;
+  readRows(
+    feeds: readonly string[],
+  ): Promise<ReadonlyMap<string, { readonly seq: number; readonly generation: string }>>;
+}
+
+const LOOK_MS = 1_000;
+
+/**
+ * All feeds that are open on this gateway. Acknowledgements reach them by pub/sub, the fast way, and by the look, the
+ * sure one: once a second their states and rows are read, so that an idle feed learns too that its place is lost.
+ */
+export class FeedRegistry implements Disposable {
+  readonly #sources: LookSources;
+  readonly #feeds = new Set<RegisteredFeed>();
+  #timer: NodeJS.Timeout | undefined;
+  #isLooking = false;
+
+  constructor(sources: LookSources) {
+    this.#sources = sources;
+  }
+
+  start(): void {
+    this.#timer ??= setInterval(() => void this.look(), LOOK_MS);
+  }
+
+  get size(): number {
+    return this.#feeds.size;
+  }
+
+  add(feed: RegisteredFeed): void {
+    this.#feeds.add(feed);
+  }
+
+  remove(feed: RegisteredFeed): void {
+    this.#feeds.delete(feed);
+  }
+
+  /** A flush was committed. */
+  onFlushed(committed: readonly CommittedFeed[]): void {
+    const byFeed = new Map(committed.map((each) => [each.feed, each]));
+    for (const feed of this.#feeds) {
+      const done = byFeed.get(feed.feed);
+      if (done !== undefined) feed.onCommitted(done.generation, done.seq);
+    }
+  }
+
+  /** Looks once. Redis and the database are asked apart: each half goes on without the other. */
+  async look(): Promise<void> {
+    if (this.#isLooking || this.#feeds.size === 0) return;
+    this.#isLooking = true;
+    try {
+      await Promise.all([this.#lookAtPlaces(), this.#lookAtRows()]);
+    } finally {
+      this.#isLooking = false;
+    }
+  }
+
+  [Symbol.dispose](): void {
+    clearInterval(this.#timer);
+  }
+
+  async #lookAtPlaces(): Promise<void> {
+    const feeds = [...this.#feeds];
+    const acceptedBefore = feeds.map((feed) => feed.accepted);
+    try {
+      const { run } = this.#sources;
+      const places = await this.#sources.places(feeds.map((feed) => feed.feed));
+      feeds.forEach((feed, at) => {
+        if (this.#feeds.has(feed)) feed.onLook(places[at], run, acceptedBefore[at] ?? 0);
+      });
+    } catch (error) {
+      ingestLogger.debug({ cause: describeError(error) }, 'the look could not ask Redis');
+    }
+  }
+
+  async #lookAtRows(): Promise<void> {
+    const feeds = [...this.#feeds];
+    try {
+      const rows = await this.#sources.readRows([...new Set(feeds.map((feed) => feed.feed))]);
+      for (const feed of feeds) {
+        const row = rows.get(feed.feed);
+        if (row !== undefined && this.#feeds.has(feed)) feed.onCommitted(row.generation, row.seq);
+      }
+    } catch (error) {
+      ingestLogger.debug({ cause: describeError(error) }, 'the look could not ask the database');
+    }
+  }
+}
