@@ -2,7 +2,8 @@
 FROM node:22-slim AS build
 WORKDIR /app
 COPY package.json package-lock.json ./
-RUN npm ci --no-audit --no-fund
+# Not `npm ci`: it refuses a lock file in which a registry left out packages for other platforms.
+RUN npm install --no-save --no-audit --no-fund
 COPY tsconfig.json ./
 COPY src src
 COPY clients clients
