@@ -6,35 +6,31 @@
 --   stored open or close is among them and stays), changed (rows written).
 -- Invariants: runs under the flush lock, so that no batch comes between. A minute without ticks is not touched: its
 --   ticks may have been dropped by retention. turnover is computed as turnoverMillionths() does.
-WITH minutes AS MATERIALIZED (
-  SELECT symbol, time_bucket(INTERVAL '1 minute', time) AS minute,
-         min(time) AS open_time, max(time) AS close_time, max(price) AS high, min(price) AS low,
-         sum(volume) AS volume, count(*) AS trades,
-         sum(floor(price * volume::double precision * 1000000::double precision + 0.5)::text::numeric) * 0.000001 AS turnover
+-- No table is joined to itself: without statistics, as after a backfill, such a join is planned for a handful of rows
+--   and takes hours for a day of them.
+WITH placed AS (
+  SELECT symbol, time_bucket(INTERVAL '1 minute', time) AS minute, time, price, volume, {arrival} AS arrival,
+         min(time) OVER of_minute AS open_time, max(time) OVER of_minute AS close_time
   FROM {prefix}_ticks
   WHERE time >= $1 AND time < $2
-  GROUP BY symbol, time_bucket(INTERVAL '1 minute', time)
-), openings AS (
-  SELECT m.symbol, m.minute, array_agg(t.price ORDER BY t.{arrival}) AS prices
-  FROM minutes AS m JOIN {prefix}_ticks AS t ON t.symbol = m.symbol AND t.time = m.open_time
-  WHERE t.time >= $1 AND t.time < $2
-  GROUP BY m.symbol, m.minute
-), closings AS (
-  SELECT m.symbol, m.minute, array_agg(t.price ORDER BY t.{arrival} DESC) AS prices
-  FROM minutes AS m JOIN {prefix}_ticks AS t ON t.symbol = m.symbol AND t.time = m.close_time
-  WHERE t.time >= $1 AND t.time < $2
-  GROUP BY m.symbol, m.minute
+  WINDOW of_minute AS (PARTITION BY symbol, time_bucket(INTERVAL '1 minute', time))
+), minutes AS (
+  SELECT symbol, minute, min(time) AS open_time, max(time) AS close_time, max(price) AS high, min(price) AS low,
+         sum(volume) AS volume, count(*) AS trades,
+         sum(floor(price * volume::double precision * 1000000::double precision + 0.5)::text::numeric) * 0.000001 AS turnover,
+         array_agg(price ORDER BY arrival) FILTER (WHERE time = open_time) AS open_prices,
+         array_agg(price ORDER BY arrival DESC) FILTER (WHERE time = close_time) AS close_prices
+  FROM placed
+  GROUP BY symbol, minute
 ), judged AS (
-  SELECT m.*,
-         openings.prices AS open_prices, closings.prices AS close_prices, stored.open AS stored_open, stored.close AS stored_close,
-         EXISTS (SELECT FROM unnest(openings.prices) AS price WHERE price <> openings.prices[1]) AS open_ambiguous,
-         EXISTS (SELECT FROM unnest(closings.prices) AS price WHERE price <> closings.prices[1]) AS close_ambiguous,
-         coalesce(stored.open_time = m.open_time AND stored.open = ANY (openings.prices), false) AS open_kept,
-         coalesce(stored.close_time = m.close_time AND stored.close = ANY (closings.prices), false) AS close_kept
+  SELECT m.*, stored.open AS stored_open, stored.close AS stored_close,
+         m.open_prices[1] <> ANY (m.open_prices) AS open_ambiguous,
+         m.close_prices[1] <> ANY (m.close_prices) AS close_ambiguous,
+         coalesce(stored.open_time = m.open_time AND stored.open = ANY (m.open_prices), false) AS open_kept,
+         coalesce(stored.close_time = m.close_time AND stored.close = ANY (m.close_prices), false) AS close_kept
   FROM minutes AS m
-  JOIN openings USING (symbol, minute)
-  JOIN closings USING (symbol, minute)
   LEFT JOIN {prefix}_bars_1m AS stored ON stored.symbol = m.symbol AND stored.time = m.minute
+    AND stored.time >= $1 AND stored.time < $2
 ), written AS (
   INSERT INTO {prefix}_bars_1m AS bar
     (symbol, time, open, high, low, close, volume, trades, turnover, open_time, close_time)
