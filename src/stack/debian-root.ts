@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { accessSync, constants, existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { rename, rm, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
@@ -13,8 +14,8 @@ const PACKAGES = ['postgresql-17-timescaledb', 'redis-server'];
 const ROOT_NAME = `${RELEASE}-${process.arch}-2`;
 const BUILD_LIMIT_MS = 30 * 60_000;
 const KEYRING = '/usr/share/keyrings/debian-archive-keyring.gpg';
-/** In the range that Debian leaves to be given out by hand. */
-const FIRST_USER_ID = 64_900;
+/** In a range that Debian’s policy keeps free of users. */
+const FIRST_USER_ID = 65_100;
 const SCRIPTS = '/usr/share/debootstrap/scripts';
 
 type Progress = (line: string) => void;
@@ -25,6 +26,7 @@ export function debianWayUnavailable(): string | undefined {
     return 'this is not Debian or Ubuntu';
   }
   if (process.getuid?.() !== 0) return 'it needs root (chroot and mounts of its own)';
+  if (spawnSync('unshare', ['--mount', 'true']).status !== 0) return 'mounts of its own are not permitted here';
   return undefined;
 }
 

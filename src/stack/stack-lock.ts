@@ -13,6 +13,8 @@ export async function withLock<T>(file: string, onWait: () => void, body: () => 
   const holder = spawn('flock', ['--exclusive', file, 'sh', '-c', 'echo locked; cat >/dev/null'], {
     stdio: ['pipe', 'pipe', 'ignore'],
   });
+  // A holder that ended by itself has closed its end.
+  holder.stdin.on('error', () => undefined);
   const waiting = setTimeout(onWait, 500);
   try {
     await Promise.race([

@@ -14,7 +14,15 @@ export const REPORT_FD_VARIABLE = 'TICKGATE_TEST_REPORT_FD';
 const reportFd = Number(process.env[REPORT_FD_VARIABLE] ?? Number.NaN);
 delete process.env[REPORT_FD_VARIABLE];
 
-/** Sends one report; does nothing when the file was started by hand. Synchronous: a dying process has told all. */
+/**
+ * Sends one report; does nothing when the file was started by hand. Synchronous: a dying process has told all.
+ * When the runner is gone the file ends too: it must not go on beside the next run.
+ */
 export function report(line: TestReport): void {
-  if (Number.isInteger(reportFd)) writeSync(reportFd, `${JSON.stringify(line)}\n`);
+  if (!Number.isInteger(reportFd)) return;
+  try {
+    writeSync(reportFd, `${JSON.stringify(line)}\n`);
+  } catch {
+    process.exit(1);
+  }
 }
