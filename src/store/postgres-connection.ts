@@ -15,6 +15,8 @@ export interface PostgresConnectionOptions {
   readonly applicationName?: string;
   /** PostgreSQL ends a statement that takes longer. Default: no limit. */
   readonly statementTimeoutMs?: number;
+  /** Longest time until the session stands; default 5 s. */
+  readonly connectTimeoutMs?: number;
 }
 
 /**
@@ -47,7 +49,8 @@ export function createPostgresPool(config: Config, options: PostgresPoolOptions 
     idleTimeoutMillis: 30_000,
     allowExitOnIdle: true,
   });
-  logLostSession(pool, config);
+  // A pool repeats what its idle clients say, and each of them is listened to.
+  pool.on('error', () => undefined);
   pool.on('connect', (client) => logLostSession(client, config));
   return pool;
 }
@@ -62,18 +65,21 @@ function clientConfigOf(config: Config, options: PostgresConnectionOptions): Cli
     ...(address.password === undefined ? {} : { password: address.password }),
     ssl: tlsOptionsOf(address),
     application_name: options.applicationName ?? 'tickgate',
-    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    connectionTimeoutMillis: options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS,
     keepAlive: true,
     keepAliveInitialDelayMillis: KEEP_ALIVE_DELAY_MS,
     ...(options.statementTimeoutMs === undefined ? {} : { statement_timeout: options.statementTimeoutMs }),
   };
 }
 
-/** Without a listener the 'error' of a lost session would end the process. */
-function logLostSession(emitter: ErrorEmitter, config: Config): void {
-  emitter.on('error', (error: Error) => {
+/** Without a listener the 'error' of a lost session would end the process. Logged once: `pg` often says it twice. */
+function logLostSession(client: ErrorEmitter, config: Config): void {
+  let isLogged = false;
+  client.on('error', (error: Error) => {
+    if (isLogged) return;
+    isLogged = true;
     storeLogger.warn(
-      { address: describePostgresAddress(config), err: describeError(error) },
+      { address: describePostgresAddress(config), cause: describeError(error) },
       'PostgreSQL session lost',
     );
   });
