@@ -127,6 +127,10 @@ export class FeedConnection implements FeedPeer {
     await this.#session?.drained();
   }
 
+  refuseLateAuth(): void {
+    this.reply(errorReply(ErrorCode.authTimeout));
+  }
+
   /** Ends the connection with a verdict. */
   end(code: number, reason: string): void {
     this.#end(code, reason);

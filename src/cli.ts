@@ -1,0 +1,54 @@
+#!/usr/bin/env node
+import { Command, CommanderError } from 'commander';
+import { registerBufferSize } from './commands/buffer-size.ts';
+import { registerBufferTick } from './commands/buffer-tick.ts';
+import { registerDaemon } from './commands/daemon.ts';
+import { registerFlush } from './commands/flush.ts';
+import { translateSeedSpelling } from './commands/seed-spelling.ts';
+import { registerServe } from './commands/serve.ts';
+import { registerStack } from './commands/stack.ts';
+import { describeSettings } from './config.ts';
+import { describeError, TickgateError } from './errors.ts';
+import { rootLogger } from './logger.ts';
+
+const USAGE_EXIT_CODE = 2;
+
+function buildProgram(): Command {
+  const program = new Command('tickgate')
+    .description('A live-feed gateway for stock ticks: feeds in, dashboards out, every tick stored exactly once.')
+    .option('--json', 'print results as JSON')
+    .showHelpAfterError(false)
+    .exitOverride()
+    .configureOutput({
+      outputError: (text, write) => write(`tickgate: ${text.trim().replace(/^error: /, '')}; see tickgate --help\n`),
+    });
+  registerServe(program);
+  registerDaemon(program);
+  registerBufferTick(program);
+  registerFlush(program);
+  registerBufferSize(program);
+  registerStack(program);
+  const settings = describeSettings().map(
+    ({ env, default: value, describe }) => `  ${env.padEnd(32)} ${describe}${value === '' ? '' : ` (${value})`}`,
+  );
+  program.addHelpText('after', `\nSettings, as environment variables:\n${settings.join('\n')}`);
+  return program;
+}
+
+async function main(argv: readonly string[]): Promise<number> {
+  try {
+    await buildProgram().parseAsync(translateSeedSpelling(argv), { from: 'user' });
+    return 0;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : USAGE_EXIT_CODE;
+    if (error instanceof TickgateError) {
+      process.stderr.write(`tickgate: ${error.message}. Remedy: ${error.remedy}\n`);
+      return error.exitCode;
+    }
+    rootLogger.error({ err: error }, 'unexpected error');
+    process.stderr.write(`tickgate: ${describeError(error)}\n`);
+    return 1;
+  }
+}
+
+process.exitCode = await main(process.argv.slice(2));

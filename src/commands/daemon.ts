@@ -1,0 +1,36 @@
+import { type Command, InvalidArgumentError } from 'commander';
+import { loadConfig } from '../config.ts';
+import { Flusher, loggingObserver } from '../flusher.ts';
+import { print } from './print.ts';
+import { untilSignal } from './until-signal.ts';
+
+const MAX_INTERVAL_SECONDS = 3_600;
+
+export function registerDaemon(program: Command): void {
+  program
+    .command('daemon')
+    .description('the flush coordinator alone; several are standbys of each other')
+    .option(
+      '--flush-interval <seconds>',
+      'longest time a tick waits for a flush (default: FLUSH_INTERVAL_MS)',
+      parseSeconds,
+    )
+    .action(async (options: { readonly flushInterval?: number }, command: Command) => {
+      const config = loadConfig(process.env);
+      const flushIntervalMs =
+        options.flushInterval === undefined ? config.flushIntervalMs : options.flushInterval * 1000;
+      const flusher = new Flusher({ ...config, flushIntervalMs }, loggingObserver());
+      flusher.start();
+      print(command, `flushing every ${flushIntervalMs / 1000} s`, { flushIntervalMs });
+      await untilSignal();
+      await flusher[Symbol.asyncDispose]();
+    });
+}
+
+function parseSeconds(text: string): number {
+  const seconds = Number(text);
+  if (text.trim() === '' || !(seconds >= 0.001 && seconds <= MAX_INTERVAL_SECONDS)) {
+    throw new InvalidArgumentError(`seconds from 0.001 to ${MAX_INTERVAL_SECONDS} are expected`);
+  }
+  return seconds;
+}

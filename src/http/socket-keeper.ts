@@ -1,0 +1,157 @@
+import type { WebSocket } from 'ws';
+import { httpLogger } from '../logger.ts';
+import { CloseCode } from '../protocol/close-codes.ts';
+import type { AccessTokens, Principal } from './access-tokens.ts';
+import type { Admission } from './connection-limits.ts';
+
+/** One client's connection, whatever its endpoint. */
+export interface KeptConnection {
+  readonly isAuthenticated: boolean;
+  readonly principal: { readonly name: string } | undefined;
+  /** False while the gateway itself does not read: silence then says nothing about the peer. */
+  readonly isReading: boolean;
+  onMessage(data: Buffer, isBinary: boolean): void;
+  onClose(): void;
+  /** Announces the end and answers what was taken. */
+  drain(reconnectAfterMs: number): Promise<void>;
+  end(code: number, reason: string): void;
+  /** Says that nobody authenticated in time. */
+  refuseLateAuth(): void;
+}
+
+export interface SocketKeeperOptions {
+  readonly authDeadlineMs: number;
+  readonly pingIntervalMs: number;
+  readonly tokens: AccessTokens;
+}
+
+interface Kept {
+  readonly socket: WebSocket;
+  readonly connection: KeptConnection;
+  readonly admission: Admission;
+  readonly openedMs: number;
+  missedPongs: number;
+  heard: boolean;
+}
+
+const MAX_MISSED_PONGS = 2;
+const CLOCK_MS = 250;
+/** Control frames a second from one client before it is cut; `ws` answers each ping by itself. */
+const MAX_CONTROL_FRAMES = 20;
+
+/**
+ * Keeps all sockets alive or ends them, by one clock for all: authentication deadline, pings, revoked tokens, drain.
+ */
+export class SocketKeeper implements Disposable {
+  readonly #options: SocketKeeperOptions;
+  readonly #kept = new Set<Kept>();
+  #clock: NodeJS.Timeout | undefined;
+  #nextPingMs: number;
+
+  constructor(options: SocketKeeperOptions) {
+    this.#options = options;
+    this.#nextPingMs = Date.now() + options.pingIntervalMs;
+    options.tokens.onReload(() => this.#cutRevoked());
+  }
+
+  start(): void {
+    this.#clock ??= setInterval(() => this.#tick(Date.now()), CLOCK_MS);
+  }
+
+  get size(): number {
+    return this.#kept.size;
+  }
+
+  keep(socket: WebSocket, connection: KeptConnection, admission: Admission): void {
+    const kept: Kept = { socket, connection, admission, openedMs: Date.now(), missedPongs: 0, heard: true };
+    this.#kept.add(kept);
+    if (connection.isAuthenticated) admission.authenticated();
+    let controlFrames = 0;
+    let controlSinceMs = 0;
+    const onControl = (): void => {
+      kept.heard = true;
+      const nowMs = Date.now();
+      if (nowMs - controlSinceMs > 1_000) [controlSinceMs, controlFrames] = [nowMs, 0];
+      controlFrames += 1;
+      if (controlFrames > MAX_CONTROL_FRAMES) connection.end(CloseCode.rate, 'too many control frames');
+    };
+    socket.on('message', (data, isBinary) => {
+      kept.heard = true;
+      connection.onMessage(toBuffer(data), isBinary);
+      if (connection.isAuthenticated) admission.authenticated();
+    });
+    socket.on('ping', onControl);
+    socket.on('pong', onControl);
+    socket.once('close', () => {
+      this.#kept.delete(kept);
+      admission.closed();
+      connection.onClose();
+    });
+  }
+
+  /** Announces the end to all, answers what was taken from them, and spreads their return. */
+  async drain(spreadMs: number): Promise<void> {
+    const connections = [...this.#kept].map((kept) => kept.connection);
+    await Promise.all(
+      connections.map((connection, at) =>
+        connection.drain(Math.round((spreadMs * at) / Math.max(1, connections.length))),
+      ),
+    );
+  }
+
+  /** Closes all, politely; after `waitMs` whatever is left is cut. */
+  async closeAll(code: number, reason: string, waitMs: number): Promise<void> {
+    const sockets = [...this.#kept].map((kept) => kept.socket);
+    for (const kept of this.#kept) kept.connection.end(code, reason);
+    const deadlineMs = Date.now() + waitMs;
+    while (this.#kept.size > 0 && Date.now() < deadlineMs) await new Promise((resolve) => setTimeout(resolve, 10));
+    for (const socket of sockets) socket.terminate();
+  }
+
+  [Symbol.dispose](): void {
+    clearInterval(this.#clock);
+    for (const kept of this.#kept) kept.socket.terminate();
+  }
+
+  #tick(nowMs: number): void {
+    for (const { connection, openedMs } of this.#kept) {
+      if (!connection.isAuthenticated && nowMs - openedMs > this.#options.authDeadlineMs) {
+        connection.refuseLateAuth();
+        connection.end(CloseCode.authTimeout, 'auth timeout');
+      }
+    }
+    if (nowMs < this.#nextPingMs) return;
+    this.#nextPingMs = nowMs + this.#options.pingIntervalMs;
+    for (const kept of this.#kept) this.#ping(kept);
+  }
+
+  #ping(kept: Kept): void {
+    const { socket, connection } = kept;
+    if (kept.heard || !connection.isReading) kept.missedPongs = 0;
+    else kept.missedPongs += 1;
+    kept.heard = false;
+    if (kept.missedPongs >= MAX_MISSED_PONGS) {
+      httpLogger.info({ principal: connection.principal?.name }, 'no pong: connection ended');
+      connection.end(CloseCode.noPong, 'no pong');
+      socket.terminate();
+    } else if (socket.readyState === socket.OPEN) socket.ping();
+  }
+
+  #cutRevoked(): void {
+    for (const { connection } of this.#kept) {
+      const { principal } = connection;
+      if (principal !== undefined && isPrincipal(principal) && !this.#options.tokens.isValid(principal)) {
+        connection.end(CloseCode.authFailed, 'token revoked');
+      }
+    }
+  }
+}
+
+function isPrincipal(value: object): value is Principal {
+  return 'rowMark' in value;
+}
+
+function toBuffer(data: Buffer | ArrayBuffer | Buffer[]): Buffer {
+  if (Buffer.isBuffer(data)) return data;
+  return Array.isArray(data) ? Buffer.concat(data) : Buffer.from(data);
+}
