@@ -2,7 +2,6 @@ import type { Client } from 'pg';
 import { z } from 'zod';
 import type { Config } from '../config.ts';
 import { UsageError } from '../errors.ts';
-import { flushLockName } from '../protocol/flush-lock.ts';
 import { explainSchemaError } from './postgres-errors.ts';
 import { loadSql } from './sql-file.ts';
 
@@ -34,8 +33,8 @@ const sliceSchema = z.object({ slice_start: z.string(), slice_end: z.string(), c
 const countsSchema = z.object({ minutes: z.number(), ambiguous: z.number(), kept: z.number(), changed: z.number() });
 
 /**
- * Recomputes the one-minute bars from the ticks, a day at a time, each in a transaction under the flush lock: a
- * running flush is waited for, and the next one waits for at most a day's work.
+ * Recomputes the one-minute bars from the ticks, a day at a time, each in a transaction that keeps writers out of
+ * the ticks: a running flush is waited for, and the next one waits for at most a day's work.
  * @throws {UsageError} when a bound is no day or time; {StoreSchemaError}, {StoreUnavailableError}
  */
 export async function rebuildBars(
@@ -51,7 +50,7 @@ export async function rebuildBars(
     const slices = await readSlices(client, prefix, from, to);
     for (const [index, slice] of slices.entries()) {
       const bounds = [slice.slice_start, slice.slice_end];
-      await inFlushLock(client, prefix, async () => {
+      await withoutWriters(client, prefix, async () => {
         const arrival = slice.columnar ? 'time' : 'ctid';
         const result = await client.query(loadSql('./sql/rebuild-bars.sql', { prefix, arrival }), bounds);
         const counts = countsSchema.parse(result.rows[0]);
@@ -105,10 +104,11 @@ async function readSlices(
   return z.array(sliceSchema).parse(result.rows);
 }
 
-async function inFlushLock(client: Client, prefix: string, work: () => Promise<void>): Promise<void> {
+async function withoutWriters(client: Client, prefix: string, work: () => Promise<void>): Promise<void> {
   await client.query('BEGIN');
   try {
-    await client.query('SELECT pg_advisory_xact_lock(hashtextextended($1, 0))', [flushLockName(prefix)]);
+    // Not the coordinators' advisory lock: the leader keeps that between its transactions.
+    await client.query(`LOCK TABLE ${prefix}_ticks IN SHARE MODE`);
     await work();
     await client.query('COMMIT');
   } catch (error) {

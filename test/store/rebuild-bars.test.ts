@@ -1,6 +1,5 @@
 import * as assert from 'uvu/assert';
 import { UsageError } from '../../src/errors.ts';
-import { flushLockName } from '../../src/protocol/flush-lock.ts';
 import { connectPostgres } from '../../src/store/postgres-connection.ts';
 import { rebuildBars } from '../../src/store/rebuild-bars.ts';
 import { dropOldChunks } from '../../src/store/retention.ts';
@@ -113,19 +112,23 @@ for (const bound of [
   });
 }
 
-test('waits for the flush that holds the lock', async () => {
+test('waits for the flush that is writing, and sees what it wrote', async () => {
   const flush = await connectPostgres(database.config);
   const other = await connectPostgres(database.config);
+  const tick: TestTick = { symbol: 'COMI', timeMicros: START, price: 9_999, volume: 1 };
   try {
     await flush.query('BEGIN');
-    await flush.query('SELECT pg_advisory_xact_lock(hashtextextended($1, 0))', [flushLockName('egx')]);
-    let finished = false;
-    const rebuild = rebuildBars(other, database.config).then(() => (finished = true));
-    const waiting = `SELECT count(*)::int AS n FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`;
-    while ((await database.client.query<{ n: number }>(waiting)).rows[0]?.n !== 1);
-    assert.is(finished, false);
+    await insertTicks(flush, 'egx', [tick]);
+    const before = await readBars();
+    const rebuild = rebuildBars(other, database.config, { to: '2025-12-01' });
+    const waiting = `SELECT count(*)::int AS n FROM pg_locks
+      WHERE NOT granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`;
+    while ((await database.client.query<{ n: number }>(waiting)).rows[0]?.n === 0);
+    assert.equal(await readBars(), before);
     await flush.query('COMMIT');
-    await rebuild;
+    assert.is((await rebuild).changed, 1);
+    const { rows } = await database.client.query(`SELECT symbol, high FROM egx_bars_1m WHERE high = 9999`);
+    assert.equal(rows, [{ symbol: 'COMI', high: 9_999 }]);
   } finally {
     await flush.end();
     await other.end();

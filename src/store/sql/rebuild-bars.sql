@@ -4,7 +4,7 @@
 --   $1 and $2 timestamptz: from (inclusive) and to (exclusive), whole minutes.
 -- Output: one row: minutes with ticks, ambiguous (several prices at the first or last time), kept (ambiguous, and the
 --   stored open or close is among them and stays), changed (rows written).
--- Invariants: runs under the flush lock, so that no batch comes between. A minute without ticks is not touched: its
+-- Invariants: runs while the ticks are locked against writers, so that no batch comes between. A minute without ticks is not touched: its
 --   ticks may have been dropped by retention. turnover is computed as turnoverMillionths() does.
 -- No table is joined to itself: without statistics, as after a backfill, such a join is planned for a handful of rows
 --   and takes hours for a day of them.
