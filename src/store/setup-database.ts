@@ -207,7 +207,8 @@ async function applyColumnstore(
   return 'on';
 }
 
-async function readNotes(client: Client, prefix: string): Promise<readonly string[]> {
+/** What an operator should know of existing tables, one sentence each, with the statement that mends it. */
+export async function readNotes(client: Client, prefix: string): Promise<readonly string[]> {
   const notes: string[] = [];
   const indexes = await client.query(loadSql('./sql/read-ticks-indexes.sql', { prefix }));
   for (const index of z.array(z.object({ name: z.string(), is_unique: z.boolean() })).parse(indexes.rows)) {
