@@ -9,7 +9,7 @@ import { registerServe } from './commands/serve.ts';
 import { registerStack } from './commands/stack.ts';
 import { describeSettings } from './config.ts';
 import { describeError, TickgateError } from './errors.ts';
-import { rootLogger } from './logger.ts';
+import { rootLogger, setLogLevel } from './logger.ts';
 
 const USAGE_EXIT_CODE = 2;
 
@@ -36,6 +36,7 @@ function buildProgram(): Command {
 }
 
 async function main(argv: readonly string[]): Promise<number> {
+  quietenLog(argv);
   try {
     await buildProgram().parseAsync(translateSeedSpelling(argv), { from: 'user' });
     return 0;
@@ -49,6 +50,12 @@ async function main(argv: readonly string[]): Promise<number> {
     process.stderr.write(`tickgate: ${describeError(error)}\n`);
     return 1;
   }
+}
+
+/** Services log; a command that ends by itself says what happened in its one line, unless LOG_LEVEL asks for more. */
+function quietenLog(argv: readonly string[]): void {
+  const isService = argv.some((argument) => ['serve', 'daemon', '--daemon'].includes(argument));
+  if (!isService && process.env['LOG_LEVEL'] === undefined) setLogLevel('fatal');
 }
 
 process.exitCode = await main(process.argv.slice(2));

@@ -20,3 +20,18 @@ export const flushLogger: Logger = rootLogger.child({ stage: 'flush' });
 export const storeLogger: Logger = rootLogger.child({ stage: 'store' });
 export const httpLogger: Logger = rootLogger.child({ stage: 'http' });
 export const stackLogger: Logger = rootLogger.child({ stage: 'stack' });
+
+/** Sets the level of all loggers; a child does not follow its parent by itself. */
+export function setLogLevel(level: string): void {
+  const stages = [
+    gatewayLogger,
+    ingestLogger,
+    bufferLogger,
+    fanoutLogger,
+    flushLogger,
+    storeLogger,
+    httpLogger,
+    stackLogger,
+  ];
+  for (const logger of [rootLogger, ...stages]) logger.level = level;
+}

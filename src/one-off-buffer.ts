@@ -8,7 +8,8 @@ import { OwnFeed } from './ingest/own-feed.ts';
 import { PlaceOpener } from './ingest/place-opener.ts';
 import type { CheckedTicks } from './protocol/tick-check.ts';
 import { FeedWatermarks } from './store/feed-watermarks.ts';
-import { createPostgresPool } from './store/postgres-connection.ts';
+import { checkSchema } from './store/check-schema.ts';
+import { connectPostgres, createPostgresPool } from './store/postgres-connection.ts';
 
 const COMMAND_TIMEOUT_MS = 5_000;
 const ROW_TIMEOUT_MS = 3_000;
@@ -17,8 +18,11 @@ const LOOK_MS = 100;
 /** The buffer as a command uses it: without a gateway, for the length of the command. */
 export interface OneOffBuffer extends AsyncDisposable {
   readonly buffer: TickBuffer;
-  /** Publishes one frame on a feed of this process's own. */
-  publishOneOff(ticks: CheckedTicks): { readonly acked: Promise<void>; readonly committed: Promise<void> };
+  /**
+   * Publishes one frame on a feed of this process's own.
+   * @throws {StoreUnavailableError} {StoreSchemaError} where the feed could not be opened
+   */
+  publishOneOff(ticks: CheckedTicks): Promise<{ readonly acked: Promise<void>; readonly committed: Promise<void> }>;
   /** Calls back with each flush notice. */
   onFlushed(listener: (notice: Buffer) => void): Promise<void>;
 }
@@ -68,7 +72,8 @@ export async function connectBuffer(config: Config): Promise<OneOffBuffer> {
   let ownFeed: OwnFeed | undefined;
   return {
     buffer,
-    publishOneOff(ticks) {
+    async publishOneOff(ticks) {
+      if (ownFeed === undefined) await checkStore(config);
       ownFeed ??= openFeed();
       const feed = ownFeed;
       let onAck = (): void => undefined;
@@ -95,4 +100,13 @@ export async function connectBuffer(config: Config): Promise<OneOffBuffer> {
       for (const cleanup of cleanups.reverse()) await cleanup();
     },
   };
+}
+
+async function checkStore(config: Config): Promise<void> {
+  const client = await connectPostgres(config, { applicationName: 'tickgate-command' });
+  try {
+    await checkSchema(client, config);
+  } finally {
+    await client.end();
+  }
 }

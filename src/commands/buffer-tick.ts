@@ -39,7 +39,7 @@ export function registerBufferTick(program: Command): void {
         const tick = parseTick(symbol, price, volume, time, Date.now() * 1000);
         const outcome = options.wait === true ? 'committed' : 'buffered';
         await using connection = await connectBuffer(loadConfig(process.env));
-        await publish(connection.publishOneOff(toRows(tick)), outcome);
+        await untilDone(await connection.publishOneOff(toRows(tick)), outcome);
         print(command, `${outcome} ${tick.symbol} ${tick.price} × ${tick.volume} at ${formatMicros(tick.timeMicros)}`, {
           ...tick,
           outcome,
@@ -48,7 +48,7 @@ export function registerBufferTick(program: Command): void {
     );
 }
 
-async function publish(
+async function untilDone(
   published: { readonly acked: Promise<void>; readonly committed: Promise<void> },
   outcome: string,
 ): Promise<void> {

@@ -23,7 +23,7 @@ export function registerFlush(program: Command): void {
 /** Undefined when another coordinator leads. */
 async function flushHere(config: Config): Promise<number | undefined> {
   await using flusher = new Flusher(config);
-  return flusher.flushAll();
+  return await flusher.flushAll();
 }
 
 /** Asks the coordinator that leads, and counts what it stores until the buffer is empty. */

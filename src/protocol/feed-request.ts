@@ -119,7 +119,8 @@ export function parseJsonObject(bytes: Buffer): Record<string, unknown> {
 
 function toRequest(fields: ReadonlyMap<string, Field>, ticks: CheckedTicks | undefined): FeedRequest {
   const action = fields.get('action');
-  const allowed = typeof action === 'string' && Object.hasOwn(KEYS_BY_ACTION, action) ? KEYS_BY_ACTION[action] : undefined;
+  const allowed =
+    typeof action === 'string' && Object.hasOwn(KEYS_BY_ACTION, action) ? KEYS_BY_ACTION[action] : undefined;
   if (allowed === undefined) throw new BadFrameError('an unknown action');
   for (const key of fields.keys()) if (!allowed.includes(key)) throw new BadFrameError('an unknown key');
   switch (action) {
@@ -163,7 +164,8 @@ function toSkip(fields: ReadonlyMap<string, Field>): FeedRequest {
 function toPublish(fields: ReadonlyMap<string, Field>, ticks: CheckedTicks | undefined): PublishRequest {
   if (ticks === undefined) throw new BadFrameError('ticks are missing');
   const id = fields.get('id');
-  if (typeof id === 'boolean' || (typeof id === 'string' && id.length > MAX_ID_LENGTH)) throw new BadFrameError('id is not a short text or number');
+  if (typeof id === 'boolean' || (typeof id === 'string' && id.length > MAX_ID_LENGTH))
+    throw new BadFrameError('id is not a short text or number');
   if (fields.get('seq') === undefined) {
     if (fields.get('prev') !== undefined) throw new BadFrameError('prev without seq');
     return { action: 'publish', seq: undefined, prev: 0, id, ticks };

@@ -49,7 +49,9 @@ export function encodeReplies(replies: readonly object[], codec: CodecName): str
 function withWideIntegers(reply: object): object {
   return Object.fromEntries(
     Object.entries(reply).map(([key, value]: [string, unknown]) =>
-      typeof value === 'number' && Number.isSafeInteger(value) && Math.abs(value) > 0xffffffff ? [key, BigInt(value)] : [key, value],
+      typeof value === 'number' && Number.isSafeInteger(value) && Math.abs(value) > 0xffffffff
+        ? [key, BigInt(value)]
+        : [key, value],
     ),
   );
 }

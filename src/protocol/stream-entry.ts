@@ -93,7 +93,14 @@ export function decodeStreamEntry(bytes: Buffer): StreamEntry {
     const countAndKind = input.varint();
     const rowBytes = input.varint();
     const rejected = readRejected(input);
-    headers.push({ seq, prev, skip: countAndKind % 2 === 1, count: Math.floor(countAndKind / 2), bytes: rowBytes, rejected });
+    headers.push({
+      seq,
+      prev,
+      skip: countAndKind % 2 === 1,
+      count: Math.floor(countAndKind / 2),
+      bytes: rowBytes,
+      rejected,
+    });
     prev = seq;
   }
   const frames = headers.map(({ bytes: rowBytes, ...header }) => ({ ...header, rows: input.slice(rowBytes) }));

@@ -112,7 +112,8 @@ export class TickChecker {
     const body = new ByteWriter(rows.length * 40 + 16);
     let firstDay: number | undefined;
     rows.forEach((row, index) => {
-      if (!Array.isArray(row) || row.length < 3 || row.length > 4) throw new BadFrameError('a tick is not [symbol, price, volume, time]');
+      if (!Array.isArray(row) || row.length < 3 || row.length > 4)
+        throw new BadFrameError('a tick is not [symbol, price, volume, time]');
       const symbol: unknown = row[0];
       this.#checkJsonRow(row, options);
       firstDay = this.#judgeSpread(firstDay, options.maxDays);
@@ -142,7 +143,13 @@ export class TickChecker {
     row.price = price;
     row.volume = volume;
     row.timeMicros = fields === 4 ? this.#readTime(reader, options.nowMicros) : options.nowMicros;
-    if (!(row.timeMicros >= MIN_TIME_MICROS && row.timeMicros <= options.nowMicros + MAX_FUTURE_MICROS && Number.isInteger(row.timeMicros))) {
+    if (
+      !(
+        row.timeMicros >= MIN_TIME_MICROS &&
+        row.timeMicros <= options.nowMicros + MAX_FUTURE_MICROS &&
+        Number.isInteger(row.timeMicros)
+      )
+    ) {
       row.reason ??= checkTime(row.timeMicros, options.nowMicros) ?? 'time_invalid';
     }
   }
@@ -209,7 +216,8 @@ export class TickChecker {
     target.price = typeof price === 'number' ? price : Number.NaN;
     target.volume = typeof volume === 'number' ? volume : Number.NaN;
     target.timeMicros = jsonTime(time, options.nowMicros);
-    target.reason ??= checkPrice(target.price) ?? checkVolume(target.volume) ?? checkTime(target.timeMicros, options.nowMicros);
+    target.reason ??=
+      checkPrice(target.price) ?? checkVolume(target.volume) ?? checkTime(target.timeMicros, options.nowMicros);
   }
 
   #rewrite(reader: MsgpackReader, start: number, options: TickCheckOptions, without: ReadonlySet<number>): Buffer {

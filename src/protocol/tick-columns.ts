@@ -118,7 +118,8 @@ export class TickColumns {
         const timeByte = view.getUint8(pos);
         timeMicros[row] =
           timeByte === 0xcb ? view.getFloat64(pos + 1) : view.getUint32(pos + 1) * TWO_32 + view.getUint32(pos + 5);
-        if (timeByte !== 0xcb && timeByte !== 0xcf && timeByte !== 0xd3) throw new BadFrameError('not a canonical time');
+        if (timeByte !== 0xcb && timeByte !== 0xcf && timeByte !== 0xd3)
+          throw new BadFrameError('not a canonical time');
         pos += 9;
       }
     } catch (error) {

@@ -45,6 +45,8 @@ export class FeedWatermarks {
       text: `SELECT feed, seq, generation, writer FROM ${this.#table} WHERE feed = ANY($1)`,
       values: [feeds],
     });
-    return new Map(rows.map((row) => [row.feed, { seq: Number(row.seq), generation: row.generation, writer: row.writer }]));
+    return new Map(
+      rows.map((row) => [row.feed, { seq: Number(row.seq), generation: row.generation, writer: row.writer }]),
+    );
   }
 }
