@@ -4,6 +4,7 @@ import { registerBufferSize } from './commands/buffer-size.ts';
 import { registerBufferTick } from './commands/buffer-tick.ts';
 import { registerDaemon } from './commands/daemon.ts';
 import { registerFlush } from './commands/flush.ts';
+import { registerReplay } from './commands/replay.ts';
 import { translateSeedSpelling } from './commands/seed-spelling.ts';
 import { registerServe } from './commands/serve.ts';
 import { registerStack } from './commands/stack.ts';
@@ -27,6 +28,7 @@ function buildProgram(): Command {
   registerBufferTick(program);
   registerFlush(program);
   registerBufferSize(program);
+  registerReplay(program);
   registerStack(program);
   const settings = describeSettings().map(
     ({ env, default: value, describe }) => `  ${env.padEnd(32)} ${describe}${value === '' ? '' : ` (${value})`}`,

@@ -115,6 +115,7 @@ export interface Config {
   readonly gatewayHost: string;
   readonly gatewayPort: number;
   readonly gatewayTokensFile: string | undefined;
+  readonly tickgateToken: string | undefined;
   readonly tlsCert: string | undefined;
   readonly tlsKey: string | undefined;
   readonly trustProxy: boolean;
@@ -170,6 +171,7 @@ const SETTINGS: { readonly [Name in keyof Config]: Setting<Config[Name]> } = {
   gatewayHost: text('GATEWAY_HOST', '127.0.0.1', 'address the gateway listens on; other than loopback needs tokens'),
   gatewayPort: integer('GATEWAY_PORT', 8080, 0, 65_535, 'port the gateway listens on; 0 takes a free one'),
   gatewayTokensFile: optionalText('GATEWAY_TOKENS_FILE', 'JSON file with token hashes, roles, feeds and symbols'),
+  tickgateToken: optionalText('TICKGATE_TOKEN', 'token with which commands speak to a gateway', true),
   tlsCert: optionalText('TLS_CERT', 'certificate file (PEM): the gateway speaks TLS'),
   tlsKey: optionalText('TLS_KEY', 'key file (PEM) of the certificate'),
   trustProxy: flag('TRUST_PROXY', false, 'take the client address from X-Forwarded-For'),

@@ -77,6 +77,12 @@ export class FeedOutbox<F extends OutboxFrame> {
     this.#push(frame);
   }
 
+  /** Takes a frame of a journal back, before the first open. The oldest one begins the chain. */
+  restore(frame: F): void {
+    if (this.#kept.length === 0) this.#last = frame.prev;
+    this.add(frame);
+  }
+
   /** The next frame to send within the window (frames and ticks in flight uncommitted), or undefined. Marks it sent. */
   takeNext(windowFrames: number, windowTicks: number): F | undefined {
     const next = this.#kept[this.#sentEnd];

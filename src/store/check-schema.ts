@@ -5,7 +5,7 @@ import { StoreSchemaError, StoreUnavailableError } from '../errors.ts';
 import { describePostgresAddress, postgresAddressOf } from './postgres-address.ts';
 import { explainSchemaError } from './postgres-errors.ts';
 import { checkColumns } from './schema-columns.ts';
-import { missingExtension } from './setup-database.ts';
+import { missingExtension } from './missing-extension.ts';
 import { loadSql } from './sql-file.ts';
 import { isVersionAtLeast, readStoreVersions, type TimescaleEdition } from './timescale-edition.ts';
 
@@ -44,10 +44,7 @@ export async function checkSchema(client: Client, config: Config): Promise<Schem
   try {
     const versions = await readStoreVersions(client);
     if (versions.timescale === undefined || versions.edition === undefined) {
-      if (versions.timescaleAvailable === undefined) throw missingExtension(versions, config);
-      throw new StoreSchemaError(`TimescaleDB is not created in the database ${describePostgresAddress(config)}`, {
-        remedy: 'run `tickgate setup-db`',
-      });
+      throw missingExtension(versions, config);
     }
     const missing = await checkColumns(client, prefix);
     if (missing.length > 0) {

@@ -21,7 +21,7 @@ export interface Finding {
 export async function diagnoseStore(config: Config): Promise<readonly Finding[]> {
   let client: Client;
   try {
-    client = await connectPostgres(config, { applicationName: 'tickgate-doctor' });
+    client = await connectPostgres(config, { applicationName: 'tickgate-doctor', isQuiet: true });
   } catch (error) {
     return [failed('PostgreSQL', error)];
   }

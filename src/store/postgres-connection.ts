@@ -17,6 +17,8 @@ export interface PostgresConnectionOptions {
   readonly statementTimeoutMs?: number;
   /** Longest time until the session stands; default 5 s. */
   readonly connectTimeoutMs?: number;
+  /** A lost session is not logged: the caller hears of it by its own query. */
+  readonly isQuiet?: boolean;
 }
 
 /**
@@ -27,7 +29,8 @@ export interface PostgresConnectionOptions {
  */
 export async function connectPostgres(config: Config, options: PostgresConnectionOptions = {}): Promise<Client> {
   const client = new Client(clientConfigOf(config, options));
-  logLostSession(client, config);
+  if (options.isQuiet === true) client.on('error', () => undefined);
+  else logLostSession(client, config);
   try {
     await client.connect();
   } catch (error) {

@@ -1,5 +1,6 @@
 import { StoreSchemaError, StoreUnavailableError, TickgateError, describeError } from '../errors.ts';
 import type { Config } from '../config.ts';
+import { PRELOAD_REMEDY } from './missing-extension.ts';
 import { describePostgresAddress, postgresAddressOf, type PostgresAddress } from './postgres-address.ts';
 import { sqlStateOf } from './sql-state.ts';
 
@@ -137,6 +138,9 @@ export function explainSchemaError(error: unknown, config: Config, doing: string
   if (state === undefined) return isLostConnection(error) ? explainConnectError(error, config) : error;
   if (state === '42501')
     return new StoreSchemaError(`${doing}: ${text}`, { remedy: grantFor(text, user, database), cause: error });
+  if (/must be preloaded/.test(text)) {
+    return new StoreSchemaError(`${doing}: ${text}`, { remedy: PRELOAD_REMEDY, cause: error });
+  }
   if (state === '42P01' || state === '42703') {
     return new StoreSchemaError(`${doing}: ${text}`, { remedy: 'run `tickgate setup-db`', cause: error });
   }

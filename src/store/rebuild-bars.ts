@@ -81,7 +81,7 @@ async function readBound(
   if (text === undefined) return null;
   const isDay = /^\d{4}-\d\d-\d\d$/.test(text);
   const isTime = /^\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?\s*(Z|[+-]\d\d(:?\d\d)?)$/i.test(text);
-  if ((!isDay && !isTime) || Number.isNaN(Date.parse(isDay ? `${text}T00:00:00Z` : text))) {
+  if ((!isDay && !isTime) || !isCalendarDay(text.slice(0, 10)) || Number.isNaN(Date.parse(text))) {
     throw new UsageError(`--${name}: ${JSON.stringify(text)} is neither a day nor a time with a zone`, {
       remedy: `write --${name} 2025-12-01 (a day in ${config.barsTimeZone}) or --${name} 2025-12-01T08:00:00Z`,
     });
@@ -92,6 +92,12 @@ async function readBound(
                  THEN INTERVAL '1 minute' ELSE INTERVAL '0' END)::text AS bound WHERE $3::text IS NOT NULL`;
   const result = await client.query(sql, [text, name === 'to' ? 1 : 0, config.barsTimeZone]);
   return z.object({ bound: z.string() }).parse(result.rows[0]).bound;
+}
+
+/** Date.parse takes the 30th of February for the 2nd of March. */
+function isCalendarDay(day: string): boolean {
+  const parsed = new Date(`${day}T00:00:00Z`);
+  return !Number.isNaN(parsed.getTime()) && parsed.toISOString().startsWith(day);
 }
 
 async function readSlices(

@@ -3,7 +3,8 @@ import type { Client } from 'pg';
 import { z } from 'zod';
 import type { Config } from '../config.ts';
 import { StoreSchemaError } from '../errors.ts';
-import { describePostgresAddress, postgresAddressOf } from './postgres-address.ts';
+import { describePostgresAddress } from './postgres-address.ts';
+import { missingExtension } from './missing-extension.ts';
 import { explainSchemaError } from './postgres-errors.ts';
 import { checkColumns } from './schema-columns.ts';
 import { loadSql, type SqlPlaceholders } from './sql-file.ts';
@@ -98,7 +99,7 @@ async function ensureExtension(client: Client, config: Config): Promise<{ versio
     });
   }
   if (hasExtension(before)) return { versions: before, created: false };
-  if (before.timescaleAvailable === undefined) throw missingExtension(before, config);
+  if (before.timescaleAvailable === undefined || before.timescale !== undefined) throw missingExtension(before, config);
   await inSetupTransaction(client, config.ticksPrefix, async () => {
     await client.query('CREATE EXTENSION IF NOT EXISTS timescaledb');
   });
@@ -109,20 +110,6 @@ async function ensureExtension(client: Client, config: Config): Promise<{ versio
 
 function hasExtension(versions: StoreVersions): versions is WithExtension {
   return versions.timescale !== undefined && versions.edition !== undefined;
-}
-
-/** The error of a server on which the extension's package is not installed. */
-export function missingExtension(versions: StoreVersions, config: Config): StoreSchemaError {
-  const { database } = postgresAddressOf(config);
-  return new StoreSchemaError(
-    `TimescaleDB is not installed on the server ${describePostgresAddress(config)} (PostgreSQL ${versions.postgres})`,
-    {
-      remedy:
-        `on that server: apt-get install postgresql-${versions.postgresMajor}-timescaledb, add ` +
-        `shared_preload_libraries = 'timescaledb' to postgresql.conf, systemctl restart postgresql, ` +
-        `psql -d ${database} -c 'CREATE EXTENSION timescaledb'; or use the image timescale/timescaledb:latest-pg${versions.postgresMajor}`,
-    },
-  );
 }
 
 /** One transaction at a time over all programs that set up this prefix in this database. */

@@ -9,7 +9,7 @@ import { explainSchemaError } from './postgres-errors.ts';
  * @throws {StoreUnavailableError} {StoreSchemaError} instead of PostgreSQL's own words, with what mends it
  */
 export async function withStore<T>(config: Config, name: string, work: (client: Client) => Promise<T>): Promise<T> {
-  const client = await connectPostgres(config, { applicationName: `tickgate-${name}` });
+  const client = await connectPostgres(config, { applicationName: `tickgate-${name}`, isQuiet: true });
   try {
     return await work(client);
   } catch (error) {

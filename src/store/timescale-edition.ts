@@ -14,7 +14,7 @@ export interface StoreVersions {
   readonly timescale: string | undefined;
   /** Version that CREATE EXTENSION would give; undefined when the package is not installed. */
   readonly timescaleAvailable: string | undefined;
-  /** Undefined when the extension is not created. */
+  /** Undefined when the extension is not created, or its library is not loaded by the server. */
   readonly edition: TimescaleEdition | undefined;
 }
 
@@ -35,7 +35,7 @@ export async function readStoreVersions(client: Client): Promise<StoreVersions> 
     postgresMajor: Math.floor(row.version_num / 10_000),
     timescale: row.installed ?? undefined,
     timescaleAvailable: row.available ?? undefined,
-    edition: row.installed === null ? undefined : row.license === 'timescale' ? 'community' : 'apache',
+    edition: row.license === null ? undefined : row.license === 'timescale' ? 'community' : 'apache',
   };
 }
 

@@ -1,0 +1,16 @@
+import type { FeedFrame } from './feed-frame.ts';
+
+/** A journal as the feed client uses it: keeps what the client took responsibility for, beyond the process's death. */
+export interface FeedJournal {
+  /** Names the journal towards the gateway, whatever process uses it. */
+  readonly instance: string;
+  /** Highest attempt ever used. */
+  readonly attempt: number;
+  /** Frames kept, oldest first. */
+  frames(): Iterable<FeedFrame>;
+  keepAttempt(attempt: number): void;
+  append(frame: FeedFrame): void;
+  /** Everything up to `seq` is durable at the gateway and may be let go. */
+  committed(seq: number): void;
+  close(): Promise<void>;
+}
