@@ -2,7 +2,8 @@ import * as assert from 'uvu/assert';
 import { StoreSchemaError, UsageError } from '../../src/errors.ts';
 import { checkSchema } from '../../src/store/check-schema.ts';
 import { connectPostgres } from '../../src/store/postgres-connection.ts';
-import { missingExtension, setupDatabase } from '../../src/store/setup-database.ts';
+import { missingExtension } from '../../src/store/missing-extension.ts';
+import { setupDatabase } from '../../src/store/setup-database.ts';
 import { suite } from '../support/suite.ts';
 import { openFreshDatabase, type FreshDatabase } from './fresh-database.ts';
 import { rejectionOf, remedyOf } from './rejection.ts';
@@ -144,21 +145,39 @@ test('without tables the check says what to run', async () => {
   assert.match(remedyOf(error), /tickgate setup-db/);
 });
 
+const WITHOUT_EXTENSION = {
+  postgres: '15.18',
+  postgresMajor: 15,
+  timescale: undefined,
+  timescaleAvailable: undefined,
+  edition: undefined,
+} as const;
+
 test('without the extension on the server: the package, the setting and the statement', () => {
-  const error = missingExtension(
-    {
-      postgres: '15.18',
-      postgresMajor: 15,
-      timescale: undefined,
-      timescaleAvailable: undefined,
-      edition: undefined,
-    },
-    database.config,
-  );
+  const error = missingExtension(WITHOUT_EXTENSION, database.config);
   assert.match(error.message, /TimescaleDB is not installed on the server .* \(PostgreSQL 15\.18\)/);
   assert.match(error.remedy, /postgresql-15-timescaledb/);
   assert.match(error.remedy, /shared_preload_libraries = 'timescaledb'/);
   assert.match(error.remedy, /CREATE EXTENSION timescaledb/);
+});
+
+test('with the extension but without its library: the setting and the restart', () => {
+  const versions = { ...WITHOUT_EXTENSION, timescale: '2.19.3', timescaleAvailable: '2.19.3' };
+  const error = missingExtension(versions, database.config);
+  assert.match(error.message, /not loaded by the server/);
+  assert.match(error.remedy, /shared_preload_libraries = 'timescaledb'.*restart/);
+});
+
+test('without the extension in the database the check says what to run', async () => {
+  const empty = await openFreshDatabase({ isEmpty: true });
+  try {
+    await empty.client.query('DROP EXTENSION IF EXISTS timescaledb');
+    const error = await rejectionOf(checkSchema(empty.client, empty.config));
+    assert.match(error.message, /TimescaleDB is not created in the database/);
+    assert.match(remedyOf(error), /tickgate setup-db/);
+  } finally {
+    await empty.close();
+  }
 });
 
 test('the views follow the time zone of the settings', async () => {
