@@ -4,6 +4,8 @@ import { checkSchema } from '../../src/store/check-schema.ts';
 import { connectPostgres } from '../../src/store/postgres-connection.ts';
 import { missingExtension } from '../../src/store/missing-extension.ts';
 import { setupDatabase } from '../../src/store/setup-database.ts';
+import { loadSql, renderSql } from '../../src/store/sql-file.ts';
+import { isVersionAtLeast } from '../../src/store/timescale-edition.ts';
 import { suite } from '../support/suite.ts';
 import { openFreshDatabase, type FreshDatabase } from './fresh-database.ts';
 import { rejectionOf, remedyOf } from './rejection.ts';
@@ -145,6 +147,27 @@ test('without tables the check says what to run', async () => {
   assert.match(remedyOf(error), /tickgate setup-db/);
 });
 
+test('the columnstore’s statements are ones this TimescaleDB knows', async (context) => {
+  const report = await setupDatabase(database.client, database.config);
+  if (report.columnstore === 'on') {
+    const { rowCount } = await database.client.query(
+      `SELECT FROM timescaledb_information.jobs WHERE hypertable_name = 'egx_ticks' AND proc_name = 'policy_compression'`,
+    );
+    assert.is(rowCount, 1);
+    return;
+  }
+  if (!isVersionAtLeast(report.timescaleVersion, 2, 18)) context.skip('TimescaleDB is older than its columnstore');
+  // The Apache edition parses them and refuses them for its licence alone.
+  const statements = loadSql('./schema/columnstore.sql', { prefix: 'egx' })
+    .trim()
+    .split(/(?<=;)\n/);
+  assert.is(statements.length, 2);
+  for (const statement of statements) {
+    const error = await rejectionOf(database.client.query(statement));
+    assert.match(error.message, /not supported under the current "apache" license/);
+  }
+});
+
 const WITHOUT_EXTENSION = {
   postgres: '15.18',
   postgresMajor: 15,
@@ -219,4 +242,35 @@ test('a time zone that is none is refused before anything is written', () => {
     () => database.configWith({ BARS_TIME_ZONE: `x'; DROP TABLE egx_ticks; --` }),
     (error: unknown) => error instanceof UsageError,
   );
+});
+
+for (const [version, expected] of [
+  ['2.18.0', true],
+  ['2.17.2', false],
+  ['3.0.0', true],
+  ['2.30.0-dev', true],
+  ['2.9.1', false],
+] as const) {
+  test(`version ${version} is ${expected ? '' : 'not '}at least 2.18`, () => {
+    assert.is(isVersionAtLeast(version, 2, 18), expected);
+  });
+}
+
+for (const [template, placeholders] of [
+  ['SELECT {zone}', { prefix: 'egx' }],
+  ['SELECT {nothing}', { prefix: 'egx' }],
+  ['SELECT * FROM {prefix}_ticks', { prefix: 'egx; DROP' }],
+  ['SELECT * FROM {prefix}_ticks', {}],
+] as const) {
+  test(`an SQL file with an open place is not run: ${template} ${JSON.stringify(placeholders)}`, () => {
+    assert.throws(() => renderSql(template, placeholders), /no table prefix|not given/);
+  });
+}
+
+test('values in SQL files are quoted', () => {
+  const sql = renderSql('-- {nothing} in a comment\n{zone} {collation}', {
+    zone: "a'b",
+    collation: ['pg_catalog', 'x"y'],
+  });
+  assert.is(sql, `'a''b' "pg_catalog"."x""y"`);
 });
