@@ -3,10 +3,16 @@ import { Command, CommanderError } from 'commander';
 import { registerBufferSize } from './commands/buffer-size.ts';
 import { registerBufferTick } from './commands/buffer-tick.ts';
 import { registerDaemon } from './commands/daemon.ts';
+import { registerDoctor } from './commands/doctor.ts';
+import { registerFeeds } from './commands/feeds.ts';
 import { registerFlush } from './commands/flush.ts';
+import { registerGaps } from './commands/gaps.ts';
+import { registerRebuildBars } from './commands/rebuild-bars.ts';
+import { registerRejected } from './commands/rejected.ts';
 import { registerReplay } from './commands/replay.ts';
 import { translateSeedSpelling } from './commands/seed-spelling.ts';
 import { registerServe } from './commands/serve.ts';
+import { registerSetupDb } from './commands/setup-db.ts';
 import { registerStack } from './commands/stack.ts';
 import { describeSettings } from './config.ts';
 import { describeError, TickgateError } from './errors.ts';
@@ -29,6 +35,12 @@ function buildProgram(): Command {
   registerFlush(program);
   registerBufferSize(program);
   registerReplay(program);
+  registerSetupDb(program);
+  registerDoctor(program);
+  registerFeeds(program);
+  registerRejected(program);
+  registerGaps(program);
+  registerRebuildBars(program);
   registerStack(program);
   const settings = describeSettings().map(
     ({ env, default: value, describe }) => `  ${env.padEnd(32)} ${describe}${value === '' ? '' : ` (${value})`}`,

@@ -72,6 +72,12 @@ export class ShownSequence {
     return { run: this.#run, incarnation: this.#incarnation, id: this.#id ?? '0-0', shown: this.#shown };
   }
 
+  /** Whether a page read from here shows that nothing has been missed. */
+  agreesWith(page: TailPage): boolean {
+    const isSame = page.incarnation === this.#incarnation && runMark(page.run) === this.#run;
+    return isSame && page.shown === this.#shown;
+  }
+
   /** The subscription was lost: another stream found after this has followed one that was not seen to its end. */
   interrupted(): void {
     this.#mayHaveMissed = true;

@@ -14,6 +14,8 @@ export interface FollowerSink {
   onEntry(entry: ShownEntry, isLive: boolean): void;
   /** An entry of the first reading that is not shown: its ticks count for last prices. */
   onUnshown(entry: StreamEntry): void;
+  /** The first reading is done: what follows is live. */
+  onPrimed(): void;
   /** Shown entries were missed for good. */
   onHole(hole: Hole): void;
   /** Entries that pub/sub did not bring were read from the stream. */
@@ -62,7 +64,7 @@ export class StreamFollower implements Disposable {
   /** A new subscription is up, on the server of this run: what was published before it is read from the stream. */
   up(run: string): void {
     this.#run = runMark(run);
-    this.#look ??= setInterval(() => this.#lookForMissed(), LOOK_MS);
+    this.#look ??= setInterval(() => void this.#lookForMissed(), LOOK_MS);
     this.#startReading();
   }
 
@@ -122,6 +124,7 @@ export class StreamFollower implements Disposable {
   }
 
   async #read(reading: number): Promise<void> {
+    const wasPrimed = this.#isPrimed;
     let filled = 0;
     while (reading === this.#reading) {
       try {
@@ -141,10 +144,7 @@ export class StreamFollower implements Disposable {
           else if (!this.#isPrimed) this.#sink.onUnshown(step.entry);
           if (step.kind === 'entry') filled += 1;
         }
-        if (next === 'end' && this.#drainQueue()) {
-          this.#goLive(filled);
-          return;
-        }
+        if (next === 'end' && this.#reachedEnd()) return this.#goLive(filled, wasPrimed);
         // Sockets get a turn between pages.
         await new Promise((resolve) => setImmediate(resolve));
       } catch (error) {
@@ -155,8 +155,12 @@ export class StreamFollower implements Disposable {
     }
   }
 
-  /** @returns false when the queue shows that the stream must be read on */
-  #drainQueue(): boolean {
+  /** Joins what was read to what came meanwhile. @returns false when the stream must be read on */
+  #reachedEnd(): boolean {
+    if (!this.#isPrimed) {
+      this.#isPrimed = true;
+      this.#sink.onPrimed();
+    }
     const queue = this.#queue;
     this.#clearQueue();
     for (const [at, message] of queue.entries()) {
@@ -167,20 +171,20 @@ export class StreamFollower implements Disposable {
     return true;
   }
 
-  #goLive(filled: number): void {
+  #goLive(filled: number, wasPrimed: boolean): void {
     this.#mode = 'live';
     this.#sequence.continuous();
-    if (this.#isPrimed && filled > 0) {
-      fanoutLogger.info({ entries: filled }, 'missed entries were read from the stream');
-      this.#sink.onFilled(filled);
-    }
-    this.#isPrimed = true;
+    if (!wasPrimed || filled === 0) return;
+    fanoutLogger.info({ entries: filled }, 'missed entries were read from the stream');
+    this.#sink.onFilled(filled);
   }
 
-  #lookForMissed(): void {
+  async #lookForMissed(): Promise<void> {
     const heard = this.#heard;
     this.#heard = false;
     if (heard || this.#mode !== 'live') return;
-    this.#startReading();
+    // Reads no further than it must: while only backfills come, their entries are nobody's business here.
+    const page = await this.#tail.read(this.#sequence.id, 1).catch(() => undefined);
+    if (page !== undefined && this.#mode === 'live' && !this.#sequence.agreesWith(page)) this.#startReading();
   }
 }
