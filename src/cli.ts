@@ -53,7 +53,7 @@ async function main(argv: readonly string[]): Promise<number> {
   quietenLog(argv);
   try {
     await buildProgram().parseAsync(translateSeedSpelling(argv), { from: 'user' });
-    return 0;
+    return Number(process.exitCode ?? 0);
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : USAGE_EXIT_CODE;
     if (error instanceof TickgateError) {

@@ -12,6 +12,7 @@ const CLASS_BY_STATE: Readonly<Record<string, SqlStateClass>> = {
   '22P03': 'schema-drift', // invalid binary representation
   '22P04': 'schema-drift', // bad COPY file format
   '23502': 'schema-drift', // NOT NULL: a column we don't write, or a tick we never make
+  P0001: 'bad-tick', // RAISE EXCEPTION of a user's trigger
   '25006': 'retry', // read-only: a failover is under way
   '08': 'retry', // connection
   '40': 'retry', // rollback: deadlock, serialization
