@@ -34,7 +34,7 @@ const BY_STATE: ReadonlyArray<readonly [state: string, expected: SqlStateClass]>
   ['42703', 'schema-drift'],
   ['42501', 'schema-drift'],
   ['55P03', 'retry'],
-  ['P0001', 'retry'],
+  ['P0001', 'bad-tick'],
   ['XX000', 'retry'],
   ['0A000', 'retry'],
 ];
