@@ -136,6 +136,8 @@ export interface Config {
   readonly windowTicks: number;
   readonly takeoverIntervalMs: number;
   readonly feedRateFrames: number;
+  readonly feedQueueBytes: number;
+  readonly maxFeedsPerToken: number;
   readonly authDeadlineMs: number;
   readonly pingIntervalMs: number;
   readonly liveQueueBytes: number;
@@ -144,6 +146,11 @@ export interface Config {
   readonly liveCoalesceMs: number;
   readonly maxConnections: number;
   readonly maxUnauthenticatedPerAddress: number;
+  readonly maxConnectingPerAddress: number;
+  readonly maxHeaderBytes: number;
+  readonly headersDeadlineMs: number;
+  readonly maxFragments: number;
+  readonly maxControlFrames: number;
   readonly metricsPort: number;
   readonly retentionDays: number;
   readonly drainMs: number;
@@ -232,6 +239,14 @@ const SETTINGS: { readonly [Name in keyof Config]: Setting<Config[Name]> } = {
     10_000_000,
     'frames a second a feed connection may send; 0: no limit',
   ),
+  feedQueueBytes: integer(
+    'FEED_QUEUE_BYTES',
+    MIB,
+    16 * KIB,
+    1_024 * MIB,
+    'bytes of answers that a feed has not read before it is closed',
+  ),
+  maxFeedsPerToken: integer('MAX_FEEDS_PER_TOKEN', 100, 1, 1_000_000, 'feeds that one token may have open at once'),
   authDeadlineMs: integer('AUTH_DEADLINE_MS', 5_000, 100, HOUR_MS, 'time to authenticate'),
   pingIntervalMs: integer(
     'PING_INTERVAL_MS',
@@ -258,6 +273,17 @@ const SETTINGS: { readonly [Name in keyof Config]: Setting<Config[Name]> } = {
     1_000_000,
     'open sockets of one address that have not authenticated',
   ),
+  maxConnectingPerAddress: integer(
+    'MAX_CONNECTING_PER_ADDRESS',
+    1_000,
+    1,
+    1_000_000,
+    'open sockets of one address that have not sent a request',
+  ),
+  maxHeaderBytes: integer('MAX_HEADER_BYTES', 8 * KIB, KIB, 64 * KIB, 'largest header block of a request'),
+  headersDeadlineMs: integer('HEADERS_DEADLINE_MS', 5_000, 100, HOUR_MS, 'time to send the header block'),
+  maxFragments: integer('MAX_FRAGMENTS', 16, 1, 16_384, 'fragments one message may come in'),
+  maxControlFrames: integer('MAX_CONTROL_FRAMES', 20, 1, 100_000, 'pings and pongs a second from one connection'),
   metricsPort: integer(
     'METRICS_PORT',
     0,

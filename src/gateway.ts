@@ -20,6 +20,7 @@ import type { IngestObserver } from './ingest/feed-ports.ts';
 import { FeedRegistry } from './ingest/feed-registry.ts';
 import { OwnFeed } from './ingest/own-feed.ts';
 import { PlaceOpener } from './ingest/place-opener.ts';
+import { TokenFeeds } from './ingest/token-feeds.ts';
 import { gatewayLogger } from './logger.ts';
 import { CloseCode } from './protocol/close-codes.ts';
 import { decodeFlushNotice } from './protocol/flush-notice.ts';
@@ -116,17 +117,20 @@ class RunningGateway implements Gateway {
         maxFrameTicks: config.maxFrameTicks,
         maxFrameDays: config.maxFrameDays,
         rateFrames: config.feedRateFrames,
+        queueBytes: config.feedQueueBytes,
       },
       buffer,
       opener,
       registry: this.#registry,
       ownFeed: this.#ownFeed,
+      tokenFeeds: new TokenFeeds(tokens.isOpen ? Number.POSITIVE_INFINITY : config.maxFeedsPerToken),
       observer,
       authenticate: (token) => tokens.principalOf(token),
     };
     this.#keeper = new SocketKeeper({
       authDeadlineMs: config.authDeadlineMs,
       pingIntervalMs: config.pingIntervalMs,
+      maxControlFrames: config.maxControlFrames,
       tokens,
     });
     this.#router = new UpgradeRouter({
@@ -134,7 +138,8 @@ class RunningGateway implements Gateway {
       tokens,
       limits: new ConnectionLimits(config.maxConnections, config.maxUnauthenticatedPerAddress),
       trustProxy: config.trustProxy,
-      allowedOrigins: new Set(config.allowedOrigins.split(',').map((origin) => origin.trim())),
+      allowedOrigins: new Set(config.allowedOrigins.split(/[\s,]+/).filter((origin) => origin !== '')),
+      maxFragments: config.maxFragments,
     });
     this.#app = createHttpServer(config);
     addHealthRoutes(this.#app, () => this.readiness());
@@ -278,6 +283,7 @@ class RunningGateway implements Gateway {
       defaultCodec: 'msgpack',
       maxMessageBytes: this.#config.maxFeedMessageBytes,
       allowsBrowsers: false,
+      mayConnect: (principal) => principal.mayFeed(),
       accept: (socket: WebSocket, codec: CodecName, principal: Principal | undefined, admission: Admission) => {
         this.#keeper.keep(socket, new FeedConnection(this.#feedEndpoint, socket, codec, principal), admission);
       },

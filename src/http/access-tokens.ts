@@ -9,6 +9,9 @@ export interface Principal {
   readonly name: string;
   /** Changes when the token's row changes: a connection whose row is gone or changed is cut. */
   readonly rowMark: string;
+  /** Has the role at all; which feeds is another question. */
+  mayFeed(): boolean;
+  /** Names that begin with `~` stand for frames without a number, which the gateway's own feeds carry. */
   mayPublish(feed: string): boolean;
   mayWatch(): boolean;
   maySubscribe(symbol: string): boolean;
@@ -34,6 +37,7 @@ type TokenRow = z.infer<typeof tokenRow>;
 const ANYONE: Principal = {
   name: 'anyone',
   rowMark: '',
+  mayFeed: () => true,
   mayPublish: () => true,
   mayWatch: () => true,
   maySubscribe: () => true,
@@ -124,6 +128,7 @@ function toPrincipal(row: TokenRow): Principal {
   return {
     name: row.name,
     rowMark: JSON.stringify(row),
+    mayFeed: () => isFeed,
     mayPublish: (feed) => isFeed && row.feeds.some((allowed) => matches(allowed, feed)),
     mayWatch: () => isLive,
     maySubscribe: (symbol) => isLive && (symbols === '*' || symbols.has(symbol)),

@@ -8,12 +8,16 @@ export interface Admission {
   closed(): void;
 }
 
+/** One place in so many is for those who authenticate with their first request: strangers cannot take them all. */
+const RESERVED_SHARE = 10;
+
 /** Counts sockets: all of them, and per address those that have not authenticated. */
 export class ConnectionLimits {
   readonly #maxConnections: number;
   readonly #maxUnauthenticated: number;
   readonly #unauthenticated = new Map<string, number>();
   #connections = 0;
+  #strangers = 0;
 
   constructor(maxConnections: number, maxUnauthenticatedPerAddress: number) {
     this.#maxConnections = maxConnections;
@@ -24,17 +28,21 @@ export class ConnectionLimits {
     return this.#connections;
   }
 
-  /** @throws {UpgradeRefusal} 503 when all places are taken, 429 when the address has too many */
-  admit(address: string): Admission {
-    if (this.#connections >= this.#maxConnections) {
+  /**
+   * @param isAuthenticated it has shown a good token already: what others of its address do is not held against it
+   * @throws {UpgradeRefusal} 503 when all places are taken, 429 when the address has too many
+   */
+  admit(address: string, isAuthenticated: boolean): Admission {
+    const strangersMax = this.#maxConnections - Math.floor(this.#maxConnections / RESERVED_SHARE);
+    if (this.#connections >= this.#maxConnections || (!isAuthenticated && this.#strangers >= strangersMax)) {
       throw new UpgradeRefusal(503, 'connection limit exceeded', { 'Retry-After': '5' });
     }
-    if ((this.#unauthenticated.get(address) ?? 0) >= this.#maxUnauthenticated) {
+    if (!isAuthenticated && (this.#unauthenticated.get(address) ?? 0) >= this.#maxUnauthenticated) {
       throw new UpgradeRefusal(429, 'too many connections that have not authenticated', { 'Retry-After': '5' });
     }
     this.#connections += 1;
-    this.#count(address, 1);
-    let isUnauthenticated = true;
+    if (!isAuthenticated) this.#count(address, 1);
+    let isUnauthenticated = !isAuthenticated;
     let isOpen = true;
     const authenticated = (): void => {
       if (isUnauthenticated) this.#count(address, -1);
@@ -49,6 +57,7 @@ export class ConnectionLimits {
   }
 
   #count(address: string, step: 1 | -1): void {
+    this.#strangers += step;
     const count = (this.#unauthenticated.get(address) ?? 0) + step;
     if (count > 0) this.#unauthenticated.set(address, count);
     else this.#unauthenticated.delete(address);

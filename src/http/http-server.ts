@@ -1,50 +1,64 @@
-import { readFileSync, unwatchFile, watchFile } from 'node:fs';
-import type { Server } from 'node:http';
 import { Server as TlsServer } from 'node:https';
 import { fastify, type FastifyInstance } from 'fastify';
-import { describeError, UsageError } from '../errors.ts';
+import { describeError } from '../errors.ts';
 import { httpLogger } from '../logger.ts';
+import { boundConnectingSockets } from './connecting-sockets.ts';
+import { readTlsFiles, reloadTlsFiles } from './tls-files.ts';
 
 export interface HttpServerOptions {
   readonly tlsCert: string | undefined;
   readonly tlsKey: string | undefined;
   readonly trustProxy: boolean;
+  readonly maxHeaderBytes: number;
+  readonly headersDeadlineMs: number;
+  /** WebSockets; the server takes some sockets more, for plain requests. */
+  readonly maxConnections: number;
+  readonly maxConnectingPerAddress: number;
 }
 
-const MAX_HEADER_BYTES = 8 * 1024;
-const HEADERS_DEADLINE_MS = 5_000;
-const REQUEST_DEADLINE_MS = 10_000;
-const CHECK_INTERVAL_MS = 1_000;
+/** Added to the header deadline for a body. */
+const BODY_DEADLINE_MS = 5_000;
+const KEEP_ALIVE_MS = 5_000;
+const MAX_CHECK_INTERVAL_MS = 1_000;
 const MAX_BODY_BYTES = 16 * 1024;
-const TLS_POLL_MS = 5_000;
-
-const HARDENED = {
-  maxHeaderSize: MAX_HEADER_BYTES,
-  headersTimeout: HEADERS_DEADLINE_MS,
-  requestTimeout: REQUEST_DEADLINE_MS,
-  connectionsCheckingInterval: CHECK_INTERVAL_MS,
-};
+const PLAIN_SOCKETS = 1_000;
+const SOCKET_PATHS: ReadonlySet<string> = new Set(['/v1/feed', '/v1/live']);
 
 /**
  * The HTTP server of the gateway, with deadlines and bounds far below Node's defaults. Routes are added by its owner.
- * @throws {UsageError} when the certificate or key cannot be read
+ * @throws {UsageError} when the certificate or key cannot be used
  */
 export function createHttpServer(options: HttpServerOptions): FastifyInstance {
+  const { headersDeadlineMs, trustProxy } = options;
+  const hardened = {
+    maxHeaderSize: options.maxHeaderBytes,
+    headersTimeout: headersDeadlineMs,
+    requestTimeout: headersDeadlineMs + BODY_DEADLINE_MS,
+    connectionsCheckingInterval: Math.min(MAX_CHECK_INTERVAL_MS, headersDeadlineMs),
+  };
   const common = {
     logger: false,
-    trustProxy: options.trustProxy,
+    trustProxy,
     bodyLimit: MAX_BODY_BYTES,
+    keepAliveTimeout: KEEP_ALIVE_MS,
     forceCloseConnections: true,
     return503OnClosing: false,
   } as const;
-  const tls = readTls(options);
+  const tls = readTlsFiles(options);
   // Fastify's type differs by the server behind it; ours is used by routes only, which are the same on both.
   const app: FastifyInstance =
     tls === undefined
-      ? fastify({ ...common, http: HARDENED })
-      : asPlain(fastify({ ...common, https: { ...HARDENED, ...tls } }));
-  if (tls !== undefined) reloadTls(app.server, options);
-  app.setNotFoundHandler((_request, reply) => reply.code(404).send({ error: 'not found' }));
+      ? fastify({ ...common, http: hardened })
+      : asPlain(fastify({ ...common, https: { ...hardened, ...tls, handshakeTimeout: headersDeadlineMs } }));
+  const { server } = app;
+  server.maxConnections = options.maxConnections + PLAIN_SOCKETS;
+  // All sockets come from the proxy's address: there it is the proxy that bounds them.
+  if (!trustProxy) boundConnectingSockets(server, options.maxConnectingPerAddress);
+  if (server instanceof TlsServer) reloadTlsFiles(server, options);
+  app.setNotFoundHandler((request, reply) => {
+    if (!SOCKET_PATHS.has(request.url.split('?', 1)[0] ?? '')) return reply.code(404).send({ error: 'not found' });
+    return reply.code(426).header('upgrade', 'websocket').send({ error: 'a WebSocket upgrade is needed' });
+  });
   app.setErrorHandler((error, _request, reply) => {
     const status = statusOf(error);
     if (status >= 500) httpLogger.error({ err: error }, 'a request could not be answered');
@@ -62,34 +76,4 @@ function statusOf(error: unknown): number {
   if (typeof error === 'object' && error !== null && 'statusCode' in error && typeof error.statusCode === 'number')
     return error.statusCode;
   return 500;
-}
-
-function readTls({ tlsCert, tlsKey }: HttpServerOptions): { cert: Buffer; key: Buffer } | undefined {
-  if (tlsCert === undefined && tlsKey === undefined) return undefined;
-  if (tlsCert === undefined || tlsKey === undefined) {
-    throw new UsageError('TLS_CERT and TLS_KEY are needed together', { remedy: 'set both, or neither' });
-  }
-  try {
-    return { cert: readFileSync(tlsCert), key: readFileSync(tlsKey) };
-  } catch (cause) {
-    throw new UsageError(`TLS_CERT or TLS_KEY cannot be read: ${describeError(cause)}`, {
-      remedy: 'name readable PEM files',
-      cause,
-    });
-  }
-}
-
-/** A renewed certificate is taken without a restart; one that cannot be used leaves the old one in force. */
-function reloadTls(server: Server, options: HttpServerOptions): void {
-  const { tlsCert } = options;
-  if (tlsCert === undefined || !(server instanceof TlsServer)) return;
-  watchFile(tlsCert, { interval: TLS_POLL_MS, persistent: false }, () => {
-    try {
-      server.setSecureContext(readTls(options) ?? {});
-      httpLogger.info('certificate read again');
-    } catch (error) {
-      httpLogger.error({ cause: describeError(error) }, 'the new certificate cannot be used; the old one stays');
-    }
-  });
-  server.once('close', () => unwatchFile(tlsCert));
 }

@@ -22,6 +22,8 @@ export interface KeptConnection {
 export interface SocketKeeperOptions {
   readonly authDeadlineMs: number;
   readonly pingIntervalMs: number;
+  /** Control frames a second from one client before it is cut; `ws` answers each ping by itself. */
+  readonly maxControlFrames: number;
   readonly tokens: AccessTokens;
 }
 
@@ -36,8 +38,6 @@ interface Kept {
 
 const MAX_MISSED_PONGS = 2;
 const CLOCK_MS = 250;
-/** Control frames a second from one client before it is cut; `ws` answers each ping by itself. */
-const MAX_CONTROL_FRAMES = 20;
 
 /**
  * Keeps all sockets alive or ends them, by one clock for all: authentication deadline, pings, revoked tokens, drain.
@@ -73,7 +73,10 @@ export class SocketKeeper implements Disposable {
       const nowMs = Date.now();
       if (nowMs - controlSinceMs > 1_000) [controlSinceMs, controlFrames] = [nowMs, 0];
       controlFrames += 1;
-      if (controlFrames > MAX_CONTROL_FRAMES) connection.end(CloseCode.rate, 'too many control frames');
+      if (controlFrames <= this.#options.maxControlFrames) return;
+      connection.end(CloseCode.rate, 'too many control frames');
+      // Whoever floods is not read any further, not even for the answer to the close.
+      socket.pause();
     };
     socket.on('message', (data, isBinary) => {
       kept.heard = true;

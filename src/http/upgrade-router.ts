@@ -4,7 +4,7 @@ import { type WebSocket, WebSocketServer } from 'ws';
 import { httpLogger } from '../logger.ts';
 import { type CodecName, SUBPROTOCOL_JSON, SUBPROTOCOL_MSGPACK } from '../protocol/version.ts';
 import type { AccessTokens, Principal } from './access-tokens.ts';
-import { clientAddress } from './client-address.ts';
+import { addressKey, clientAddress, isLoopbackHost } from './client-address.ts';
 import type { Admission, ConnectionLimits } from './connection-limits.ts';
 import { checkUpgrade, refuseUpgrade, UpgradeRefusal } from './upgrade-check.ts';
 
@@ -15,6 +15,8 @@ export interface SocketEndpoint {
   readonly maxMessageBytes: number;
   /** Browsers announce their Origin; feeds are not browsers. */
   readonly allowsBrowsers: boolean;
+  /** Whether a token that came with the upgrade has to do with this endpoint at all; without it every token has. */
+  mayConnect?(principal: Principal): boolean;
   accept(socket: WebSocket, codec: CodecName, principal: Principal | undefined, admission: Admission): void;
 }
 
@@ -24,10 +26,11 @@ export interface UpgradeRouterOptions {
   readonly limits: ConnectionLimits;
   readonly trustProxy: boolean;
   readonly allowedOrigins: ReadonlySet<string>;
+  /** Fragments one message may come in. */
+  readonly maxFragments: number;
 }
 
 /** Bounds of one WebSocket message's pieces, far below the defaults of `ws`. */
-const MAX_FRAGMENTS = 16;
 const MAX_BUFFERED_CHUNKS = 4_096;
 const CLOSE_TIMEOUT_MS = 5_000;
 const MAX_PENDING_PONGS = 16;
@@ -47,7 +50,7 @@ export class UpgradeRouter {
         perMessageDeflate: false,
         clientTracking: false,
         handleProtocols: (offered) => chooseSubprotocol(offered) ?? false,
-        ...STRICT_RECEIVER,
+        ...strictReceiver(options.maxFragments),
       });
       this.#servers.set(endpoint.path, { endpoint, server });
     }
@@ -76,9 +79,12 @@ export class UpgradeRouter {
       if (offered.size > 0 && subprotocol === undefined) throw new UpgradeRefusal(400, 'unknown subprotocol');
       this.#checkOrigin(request, target.endpoint);
       const principal = this.#principalOf(request);
-      const address = clientAddress(request, this.#options.trustProxy);
-      const admission = this.#options.limits.admit(address);
-      socket.once('close', admission.closed);
+      if (principal !== undefined && target.endpoint.mayConnect?.(principal) === false) {
+        throw new UpgradeRefusal(403, 'this token has no rights here');
+      }
+      const address = addressKey(clientAddress(request, this.#options.trustProxy));
+      const admission = this.#options.limits.admit(address, principal !== undefined);
+      socket.once('close', () => admission.closed());
       const codec = chooseCodec(subprotocol, request, target.endpoint);
       target.server.handleUpgrade(request, socket, head, (webSocket) => {
         socket.off('error', onEarlyError);
@@ -95,7 +101,11 @@ export class UpgradeRouter {
     const { origin, host } = request.headers;
     if (origin === undefined) return;
     if (!endpoint.allowsBrowsers) throw new UpgradeRefusal(403, 'browsers may not publish');
-    const isOwn = host !== undefined && (origin === `http://${host}` || origin === `https://${host}`);
+    const isOwn =
+      host !== undefined &&
+      (origin === `http://${host}` || origin === `https://${host}`) &&
+      // A page whose name was pointed at this machine sends that name as both: without tokens only ours will do.
+      (!this.#options.tokens.isOpen || isLoopbackHost(host));
     if (!isOwn && !this.#options.allowedOrigins.has(origin)) throw new UpgradeRefusal(403, 'origin not allowed');
   }
 
@@ -112,12 +122,14 @@ export class UpgradeRouter {
 }
 
 /** Options that `ws` knows and its types don't. */
-const STRICT_RECEIVER: object = {
-  maxFragments: MAX_FRAGMENTS,
-  maxBufferedChunks: MAX_BUFFERED_CHUNKS,
-  maxPendingAutoPongs: MAX_PENDING_PONGS,
-  closeTimeout: CLOSE_TIMEOUT_MS,
-};
+function strictReceiver(maxFragments: number): object {
+  return {
+    maxFragments,
+    maxBufferedChunks: MAX_BUFFERED_CHUNKS,
+    maxPendingAutoPongs: MAX_PENDING_PONGS,
+    closeTimeout: CLOSE_TIMEOUT_MS,
+  };
+}
 
 function offeredSubprotocols(request: IncomingMessage): ReadonlySet<string> {
   const header = request.headers['sec-websocket-protocol'];

@@ -10,8 +10,12 @@ import { type CodecName, PROTOCOL_VERSION } from '../protocol/version.ts';
 import type { AppendBuffer, FeedLimits, FeedPeer, IngestObserver } from './feed-ports.ts';
 import type { FeedRegistry } from './feed-registry.ts';
 import { FeedSession, type SessionEnd } from './feed-session.ts';
+import { FrameRate } from './frame-rate.ts';
+import { OneOffPublisher } from './one-off-publisher.ts';
 import type { OwnFeed } from './own-feed.ts';
 import type { PlaceOpener, PlaceResult } from './place-opener.ts';
+import { type PauseReason, ReadingGate } from './reading-gate.ts';
+import type { TokenFeeds } from './token-feeds.ts';
 
 /** The WebSocket as this endpoint needs it. */
 export interface FeedSocket {
@@ -32,8 +36,10 @@ export interface FeedEndpointOptions extends FeedLimits {
   readonly maxFrameBytes: number;
   readonly maxFrameTicks: number;
   readonly maxFrameDays: number;
-  /** 0: no limit. */
+  /** Frames a second of one connection; 0: no limit. */
   readonly rateFrames: number;
+  /** Bytes of answers that wait for a feed that does not read them, before it is cut. */
+  readonly queueBytes: number;
 }
 
 /** What all connections of the endpoint share. */
@@ -44,12 +50,16 @@ export interface FeedEndpoint {
   readonly registry: FeedRegistry;
   /** Carries the frames of publishers that don't number. */
   readonly ownFeed: OwnFeed;
+  readonly tokenFeeds: TokenFeeds;
   readonly observer: IngestObserver;
   /** Undefined where the token is not good. */
   authenticate(token: string): FeedPrincipal | undefined;
 }
 
-const MAX_REPLY_BYTES = 1024 * 1024;
+/** A client opens again after an answer, so more than a few at once come from none. */
+const MAX_PENDING_OPENS = 8;
+/** Frames without a number travel under the gateway's own feeds, whose names begin so. */
+const OWN_FEEDS = '~';
 const checker = new TickChecker();
 
 /** One feed's connection: authentication, one feed at a time, and the answers. */
@@ -62,14 +72,29 @@ export class FeedConnection implements FeedPeer {
   #session: FeedSession | undefined;
   #everOpened = false;
   #opening: Promise<void> = Promise.resolve();
+  #pendingOpens = 0;
   #isClosed = false;
-  #isReading = true;
-  #oneOffPending = 0;
+  /** What this connection is counted under in the feeds of its token. */
+  #counted: { readonly token: string; readonly feed: string } | undefined;
+  readonly #reading: ReadingGate;
+  readonly #rate: FrameRate;
+  readonly #oneOff: OneOffPublisher;
+  #rateTimer: NodeJS.Timeout | undefined;
 
   constructor(endpoint: FeedEndpoint, socket: FeedSocket, codec: CodecName, principal: FeedPrincipal | undefined) {
     this.#endpoint = endpoint;
     this.#socket = socket;
     this.#codec = codec;
+    const { options, ownFeed, observer } = endpoint;
+    this.#reading = new ReadingGate((isReading) => (isReading ? socket.resume() : socket.pause()));
+    this.#rate = new FrameRate(options.rateFrames, Date.now());
+    this.#oneOff = new OneOffPublisher({
+      ownFeed,
+      limits: options,
+      observer,
+      reply: (...replies) => this.reply(...replies),
+      setPaused: (isPaused) => this.#pause('one-off', isPaused),
+    });
     this.reply({ T: 'success', msg: 'connected', v: PROTOCOL_VERSION, id: this.id });
     if (principal !== undefined) this.#welcome(principal);
   }
@@ -84,7 +109,7 @@ export class FeedConnection implements FeedPeer {
 
   /** False while we don't read: liveness is not judged then. */
   get isReading(): boolean {
-    return this.#isReading;
+    return this.#reading.isReading;
   }
 
   /** One message, as it came. A binary message on the JSON codec, or a text on msgpack, is unsupported data. */
@@ -92,6 +117,7 @@ export class FeedConnection implements FeedPeer {
     if (this.#isClosed) return;
     if (isBinary !== (this.#codec === 'msgpack'))
       return this.#end(CloseCode.unsupportedData, 'wrong message type for this codec');
+    if (!this.#mayGoOn()) return;
     try {
       const { maxFrameTicks, maxFrameDays } = this.#endpoint.options;
       const options = { nowMicros: Date.now() * 1000, maxTicks: maxFrameTicks, maxDays: maxFrameDays };
@@ -104,25 +130,23 @@ export class FeedConnection implements FeedPeer {
   onClose(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
-    this.#dropSession();
+    this.#leave();
   }
 
   reply(...replies: readonly FeedReply[]): void {
     if (this.#isClosed) return;
-    if (this.#socket.bufferedAmount > MAX_REPLY_BYTES) return this.#end(CloseCode.slow, 'answers are not read');
+    if (this.#socket.bufferedAmount > this.#endpoint.options.queueBytes)
+      return this.#end(CloseCode.slow, 'answers are not read');
     this.#socket.send(encodeReplies(replies, this.#codec));
   }
 
   setReading(isReading: boolean): void {
-    if (this.#isReading === isReading || this.#isClosed) return;
-    this.#isReading = isReading;
-    if (isReading) this.#socket.resume();
-    else this.#socket.pause();
+    this.#pause('window', !isReading);
   }
 
   /** The gateway drains: reading stops, what was taken is answered, committed answers go on until the close. */
   async drain(reconnectAfterMs: number): Promise<void> {
-    this.setReading(false);
+    this.#pause('drain', true);
     this.reply({ T: 'shutdown', reconnectAfterMs });
     await this.#session?.drained();
   }
@@ -136,6 +160,27 @@ export class FeedConnection implements FeedPeer {
     this.#end(code, reason);
   }
 
+  #pause(reason: PauseReason, isPaused: boolean): void {
+    if (!this.#isClosed) this.#reading.set(reason, isPaused);
+  }
+
+  /** Too many frames a second: read later. What came with one read is taken, a flood is not. */
+  #mayGoOn(): boolean {
+    const verdict = this.#rate.take(Date.now());
+    if (verdict.kind === 'exceeded') {
+      ingestLogger.warn({ connection: this.id, principal: this.#principal?.name }, 'rate exceeded');
+      this.reply(errorReply(ErrorCode.rateExceeded));
+      this.#end(CloseCode.rate, 'rate exceeded');
+      return false;
+    }
+    if (verdict.kind === 'pause') {
+      this.#pause('rate', true);
+      clearTimeout(this.#rateTimer);
+      this.#rateTimer = setTimeout(() => this.#pause('rate', false), verdict.pauseMs);
+    }
+    return true;
+  }
+
   #handle(request: FeedRequest): void {
     if (request.action === 'auth') return this.#authenticate(request.token);
     if (this.#principal === undefined) {
@@ -143,7 +188,7 @@ export class FeedConnection implements FeedPeer {
       return this.#end(CloseCode.authFailed, 'not authenticated');
     }
     if (request.action === 'open') return this.#open(request, this.#principal);
-    if (request.action === 'publish' && request.seq === undefined) return this.#publishOneOff(request);
+    if (request.action === 'publish' && request.seq === undefined) return this.#publishOneOff(request, this.#principal);
     if (!this.#everOpened) throw new BadFrameError('open a feed first');
     // Between the loss of a place and the next `opened` there may be frames on the way: nobody counts on them.
     if (request.action === 'skip') this.#session?.skip(request.to, request.next);
@@ -164,16 +209,43 @@ export class FeedConnection implements FeedPeer {
   }
 
   #open(request: OpenRequest, principal: FeedPrincipal): void {
-    if (!principal.mayPublish(request.feed)) {
-      this.reply(errorReply(ErrorCode.insufficientPermission, 'this token may not publish that feed'));
-      return this.#end(CloseCode.permission, 'insufficient permission');
+    if (!principal.mayPublish(request.feed)) return this.#refusePermission('this token may not publish that feed');
+    if (this.#pendingOpens >= MAX_PENDING_OPENS) {
+      this.reply(errorReply(ErrorCode.rateExceeded, 'too many opens at once'));
+      return this.#end(CloseCode.rate, 'too many opens');
+    }
+    this.#dropSession();
+    if (!this.#countFeed(principal.name, request.feed)) {
+      this.reply(errorReply(ErrorCode.connectionLimitExceeded, 'this token has too many feeds open'));
+      return this.#end(CloseCode.connectionLimit, 'too many feeds');
     }
     this.#everOpened = true;
-    this.#dropSession();
-    this.#opening = this.#opening.then(() => this.#openNow(request));
+    this.#pendingOpens += 1;
+    this.#opening = this.#opening.then(async () => {
+      this.#pendingOpens -= 1;
+      await this.#openNow(request);
+    });
+  }
+
+  #countFeed(token: string, feed: string): boolean {
+    this.#uncountFeed();
+    if (!this.#endpoint.tokenFeeds.take(token, feed)) return false;
+    this.#counted = { token, feed };
+    return true;
+  }
+
+  #uncountFeed(): void {
+    if (this.#counted !== undefined) this.#endpoint.tokenFeeds.leave(this.#counted.token, this.#counted.feed);
+    this.#counted = undefined;
+  }
+
+  #refusePermission(why: string): void {
+    this.reply(errorReply(ErrorCode.insufficientPermission, why));
+    this.#end(CloseCode.permission, 'insufficient permission');
   }
 
   async #openNow(request: OpenRequest): Promise<void> {
+    if (this.#isClosed) return;
     const session = randomBytes(12).toString('base64url');
     const instance = request.instance ?? `${this.id}-${session}`;
     const claim = { session, instance, attempt: request.attempt, have: request.have };
@@ -249,36 +321,13 @@ export class FeedConnection implements FeedPeer {
     }
   }
 
-  #publishOneOff(request: PublishRequest): void {
+  #publishOneOff(request: PublishRequest, principal: FeedPrincipal): void {
     if (this.#everOpened) {
       this.reply(errorReply(ErrorCode.invalidAction, 'a connection that has opened a feed publishes numbered frames'));
       return;
     }
-    const id = request.id ?? null;
-    const { rejected } = request.ticks;
-    for (const tick of rejected) this.#endpoint.observer.onRejected(tick.reason);
-    if (rejected.length > 0) {
-      const list = rejected.map((tick) => [tick.index, tick.reason] as const);
-      this.reply({
-        ...errorReply(ErrorCode.ticksRejected),
-        ...(request.id === undefined ? {} : { id: request.id }),
-        rejected: list,
-      });
-    }
-    this.#oneOffPending += 1;
-    this.#updateOneOffReading();
-    this.#endpoint.ownFeed.publish(request.ticks, {
-      onAck: () => this.reply({ T: 'ack', id }),
-      onCommitted: () => {
-        this.#oneOffPending -= 1;
-        this.reply({ T: 'committed', id });
-        this.#updateOneOffReading();
-      },
-    });
-  }
-
-  #updateOneOffReading(): void {
-    this.setReading(this.#oneOffPending < this.#endpoint.options.windowFrames);
+    if (!principal.mayPublish(OWN_FEEDS)) return this.#refusePermission('this token may not publish unnumbered frames');
+    this.#oneOff.publish(request);
   }
 
   /** Whatever a client can send ends here; a fault of ours must not end the process either. */
@@ -318,7 +367,14 @@ export class FeedConnection implements FeedPeer {
     if (this.#isClosed) return;
     this.#socket.close(code, reason);
     this.#isClosed = true;
-    if (!this.#isReading) this.#socket.resume();
+    // The peer's own close must be read.
+    if (!this.#reading.isReading) this.#socket.resume();
+    this.#leave();
+  }
+
+  #leave(): void {
+    clearTimeout(this.#rateTimer);
+    this.#uncountFeed();
     this.#dropSession();
   }
 }

@@ -1,0 +1,95 @@
+import type { MinuteBar } from '../protocol/minute-bar.ts';
+import type { AccessTokens } from './access-tokens.ts';
+import type { ApiInterval, ApiTopOrder } from './api-requests.ts';
+
+export interface ApiTick {
+  readonly timeMicros: number;
+  readonly price: number;
+  readonly volume: number;
+}
+
+export interface ApiLastTick {
+  readonly symbol: string;
+  readonly timeMicros: number;
+  readonly price: number;
+  /** Undefined where only the price is known. */
+  readonly volume: number | undefined;
+}
+
+/** From inclusive, to exclusive, microseconds since the Unix epoch. */
+interface MicrosRange {
+  readonly fromMicros: number;
+  readonly toMicros: number;
+}
+
+export interface ApiBarQuery extends MicrosRange {
+  readonly symbol: string;
+  readonly interval: ApiInterval;
+  readonly limit: number;
+  readonly newestFirst: boolean;
+}
+
+export interface ApiTickQuery extends MicrosRange {
+  readonly symbol: string;
+  readonly limit: number;
+  readonly cursor: string | undefined;
+}
+
+export interface ApiTopSymbol {
+  readonly symbol: string;
+  readonly trades: number;
+  readonly volume: number;
+  readonly turnoverMillionths: number;
+}
+
+export interface ApiBoardRow {
+  readonly symbol: string;
+  readonly previous: { readonly close: number; readonly closeMicros: number } | undefined;
+  readonly day:
+    | {
+        readonly open: number;
+        readonly high: number;
+        readonly low: number;
+        readonly close: number;
+        readonly closeMicros: number;
+        readonly volume: number;
+        readonly trades: number;
+        readonly turnoverMillionths: number;
+      }
+    | undefined;
+}
+
+export interface ApiBoard {
+  readonly day: string | undefined;
+  readonly beginMicros: number;
+  readonly endMicros: number;
+  readonly rows: readonly ApiBoardRow[];
+}
+
+/**
+ * What is stored, as the API reads it. Every call answers or rejects within a bounded time; it rejects with a
+ * `StoreUnavailableError` or `StoreSchemaError` when the database cannot be read.
+ */
+export interface ApiQueries {
+  symbols(): Promise<readonly string[]>;
+  lastTicks(symbols?: readonly string[]): Promise<readonly ApiLastTick[]>;
+  bars(query: ApiBarQuery): Promise<readonly MinuteBar[]>;
+  /** Rejects with a `UsageError` for a cursor that no page gave. */
+  ticks(query: ApiTickQuery): Promise<{ readonly ticks: readonly ApiTick[]; readonly nextCursor: string | undefined }>;
+  top(query: {
+    readonly day: string;
+    readonly by: ApiTopOrder;
+    readonly limit: number;
+  }): Promise<readonly ApiTopSymbol[]>;
+  /** @param day default: the last one with ticks */
+  board(day: string | undefined): Promise<ApiBoard>;
+}
+
+export interface ApiDependencies {
+  readonly queries: ApiQueries;
+  readonly tokens: Pick<AccessTokens, 'isOpen' | 'principalOf'>;
+  /** Where a trading day begins. */
+  readonly timeZone: string;
+  /** Origins whose pages may read the API beside the gateway's own. */
+  readonly allowedOrigins: ReadonlySet<string>;
+}

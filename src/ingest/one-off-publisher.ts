@@ -1,0 +1,59 @@
+import { errorReply, type FeedReply } from '../protocol/reply-codec.ts';
+import { ErrorCode } from '../protocol/error-codes.ts';
+import type { PublishRequest } from '../protocol/feed-request.ts';
+import type { FeedLimits, IngestObserver } from './feed-ports.ts';
+import type { OwnFeed } from './own-feed.ts';
+
+export interface OneOffPublisherOptions {
+  readonly ownFeed: OwnFeed;
+  readonly limits: FeedLimits;
+  readonly observer: IngestObserver;
+  readonly reply: (...replies: readonly FeedReply[]) => void;
+  /** As much of this connection waits for its commit as may: read no more, or go on. */
+  readonly setPaused: (isPaused: boolean) => void;
+}
+
+/** Frames without a number, of one connection: carried by the gateway's own feed, answered one by one. */
+export class OneOffPublisher {
+  readonly #options: OneOffPublisherOptions;
+  #pendingFrames = 0;
+  #pendingTicks = 0;
+
+  constructor(options: OneOffPublisherOptions) {
+    this.#options = options;
+  }
+
+  publish(request: PublishRequest): void {
+    const { ownFeed, reply } = this.#options;
+    const { count, rejected } = request.ticks;
+    const id = request.id ?? null;
+    this.#reportRejected(request);
+    const ticks = count + rejected.length;
+    this.#count(1, ticks);
+    ownFeed.publish(request.ticks, {
+      onAck: () => reply({ T: 'ack', id }),
+      onCommitted: () => {
+        reply({ T: 'committed', id });
+        this.#count(-1, -ticks);
+      },
+    });
+  }
+
+  #reportRejected(request: PublishRequest): void {
+    const { rejected } = request.ticks;
+    if (rejected.length === 0) return;
+    for (const tick of rejected) this.#options.observer.onRejected(tick.reason);
+    this.#options.reply({
+      ...errorReply(ErrorCode.ticksRejected),
+      ...(request.id === undefined ? {} : { id: request.id }),
+      rejected: rejected.map((tick) => [tick.index, tick.reason] as const),
+    });
+  }
+
+  #count(frames: number, ticks: number): void {
+    this.#pendingFrames += frames;
+    this.#pendingTicks += ticks;
+    const { windowFrames, windowTicks } = this.#options.limits;
+    this.#options.setPaused(this.#pendingFrames >= windowFrames || this.#pendingTicks >= windowTicks);
+  }
+}
