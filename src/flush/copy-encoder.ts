@@ -70,35 +70,11 @@ export class CopyEncoder {
     const buffer = this.#buffer;
     const view = new DataView(buffer.buffer, buffer.byteOffset, buffer.length);
     HEADER.copy(buffer);
-    const { price, volume, timeMicros, symbolTable } = columns;
-    const { rows } = order;
-    const checkWithout = without.size > 0;
     let pos = HEADER.length;
-    order.symbols.forEach((number, place) => {
-      const name = symbolTable.bytesOf(number);
-      const end = order.starts[place + 1] ?? 0;
-      for (let i = order.starts[place] ?? 0; i < end; i++) {
-        const row = rows[i] ?? 0;
-        if (checkWithout && without.has(row)) continue;
-        view.setInt16(pos, 4);
-        view.setInt32(pos + 2, 8);
-        const time = (timeMicros[row] ?? 0) - POSTGRES_EPOCH_MICROS;
-        const timeHigh = Math.floor(time / TWO_32);
-        view.setInt32(pos + 6, timeHigh);
-        view.setUint32(pos + 10, time - timeHigh * TWO_32);
-        view.setInt32(pos + 14, name.length);
-        pos += 18;
-        for (let at = 0; at < name.length; at++) buffer[pos++] = name[at] ?? 0;
-        view.setInt32(pos, 8);
-        view.setFloat64(pos + 4, price[row] ?? 0);
-        view.setInt32(pos + 12, 8);
-        const shares = volume[row] ?? 0;
-        const sharesHigh = shares < TWO_32 ? 0 : Math.floor(shares / TWO_32);
-        view.setInt32(pos + 16, sharesHigh);
-        view.setUint32(pos + 20, shares - sharesHigh * TWO_32);
-        pos += 24;
-      }
-    });
+    for (let place = 0; place < order.symbols.length; place++) {
+      const name = columns.symbolTable.bytesOf(order.symbols[place] ?? 0);
+      pos = encodeSymbol(view, pos, name, columns, order, place, without);
+    }
     view.setInt16(pos, -1);
     return buffer.subarray(0, pos + TRAILER_BYTES);
   }
@@ -111,6 +87,47 @@ export class CopyEncoder {
     });
     if (this.#buffer.length < needed) this.#buffer = Buffer.allocUnsafe(Math.ceil(needed * 1.25));
   }
+}
+
+/** Writes one symbol's rows: a plain loop over a DataView, since this is the hottest code of a flush. */
+function encodeSymbol(
+  view: DataView,
+  start: number,
+  name: Uint8Array,
+  columns: TickColumns,
+  order: RowOrder,
+  place: number,
+  without: ReadonlySet<number>,
+): number {
+  const { price, volume, timeMicros } = columns;
+  const { rows, starts } = order;
+  const nameLength = name.length;
+  const checkWithout = without.size > 0;
+  const end = starts[place + 1] ?? 0;
+  let pos = start;
+  for (let i = starts[place] ?? 0; i < end; i++) {
+    const row = rows[i] ?? 0;
+    if (checkWithout && without.has(row)) continue;
+    const time = (timeMicros[row] ?? 0) - POSTGRES_EPOCH_MICROS;
+    const timeHigh = Math.floor(time / TWO_32);
+    view.setInt16(pos, 4);
+    view.setInt32(pos + 2, 8);
+    view.setInt32(pos + 6, timeHigh);
+    view.setUint32(pos + 10, time - timeHigh * TWO_32);
+    view.setInt32(pos + 14, nameLength);
+    pos += 18;
+    for (let at = 0; at < nameLength; at++) view.setUint8(pos + at, name[at] ?? 0);
+    pos += nameLength;
+    view.setInt32(pos, 8);
+    view.setFloat64(pos + 4, price[row] ?? 0);
+    view.setInt32(pos + 12, 8);
+    const shares = volume[row] ?? 0;
+    const sharesHigh = Math.floor(shares / TWO_32);
+    view.setInt32(pos + 16, sharesHigh);
+    view.setUint32(pos + 20, shares - sharesHigh * TWO_32);
+    pos += 24;
+  }
+  return pos;
 }
 
 /**

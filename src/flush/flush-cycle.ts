@@ -27,6 +27,9 @@ interface Prepared {
 
 const NOTHING_FLUSHED: FlushReport = { rows: 0, rejected: 0, flushMs: 0 };
 
+/** Batches grow by so much while the stream is behind: larger sorted runs are cheaper for the index. */
+const BEHIND_FACTOR = 3;
+
 /** Symbols remembered between batches before the tables are made anew. */
 const MAX_KNOWN_SYMBOLS = 100_000;
 
@@ -115,7 +118,7 @@ export class FlushCycle {
       return NOTHING_FLUSHED;
     }
     for (const [feed, row] of rowsAfter(batch.assumed, batch)) this.#rows.set(feed, row);
-    this.#maxTicks = Math.min(this.#options.limits.maxTicks, this.#maxTicks * 2);
+    this.#maxTicks = Math.min(this.#options.limits.maxTicks * (this.#isAtEnd ? 1 : BEHIND_FACTOR), this.#maxTicks * 2);
     const report = { rows: written.rows, rejected: written.rejected.length, flushMs: Date.now() - startedMs };
     this.#pass(prepared, Date.now());
     await this.#announce(batch, result.reached, result.bars, report);
