@@ -23,6 +23,8 @@ const TWO_32 = 2 ** 32;
  */
 export interface FragmentWriter {
   readonly codec: CodecName;
+  /** Bytes of the separator that follows each message: what lies between two messages is a list. */
+  readonly separatorBytes: 0 | 1;
   readonly bytes: Buffer;
   readonly length: number;
   reset(): void;
@@ -59,6 +61,7 @@ class TimeText {
 
 class JsonFragments implements FragmentWriter {
   readonly codec = 'json';
+  readonly separatorBytes = 1;
   bytes: Buffer = Buffer.allocUnsafe(INITIAL_BYTES);
   length = 0;
   readonly #times = new TimeText();
@@ -86,10 +89,9 @@ class JsonFragments implements FragmentWriter {
     this.#write(`{"T":"pos","at":"${at}"}`);
   }
 
-  /** A comma goes before all but the first, so that what stands between two offsets is a list. */
   #write(text: string): void {
     if (this.length + MAX_FRAGMENT_BYTES > this.bytes.length) this.bytes = doubled(this.bytes);
-    this.length += this.bytes.latin1Write(text, this.length);
+    this.length += this.bytes.write(`${text},`, this.length, 'latin1');
   }
 }
 
@@ -99,6 +101,7 @@ const HEAD_LAST = Buffer.from([0xa1, 0x54, 0xa4, 0x6c, 0x61, 0x73, 0x74, 0xa1, 0
 
 class MsgpackFragments implements FragmentWriter {
   readonly codec = 'msgpack';
+  readonly separatorBytes = 0;
   bytes: Buffer = Buffer.allocUnsafe(INITIAL_BYTES);
   length = 0;
 

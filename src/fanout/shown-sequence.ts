@@ -100,6 +100,11 @@ export class ShownSequence {
     return message;
   }
 
+  /** Takes an entry that is known to be the next one. */
+  advance(entry: ShownEntry): void {
+    this.#moveTo(entry);
+  }
+
   /** Takes a page that was read after {@link id}, where `asked` is how many entries were asked for. */
   takePage(page: TailPage, asked: number): PageOutcome {
     const run = runMark(page.run);

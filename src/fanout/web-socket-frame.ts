@@ -2,9 +2,22 @@ import type { CodecName } from '../protocol/version.ts';
 
 const TEXT = 0x81;
 const BINARY = 0x82;
-const BRACKETS = 2;
+const OPEN_BRACKET = 0x5b;
+const CLOSE_BRACKET = 0x5d;
+const COMMA = 0x2c;
 
-/** A whole unmasked WebSocket message in one piece, so that many sockets can be given the same bytes. */
+/**
+ * A whole unmasked WebSocket message in one piece, whose payload is an array: many sockets can be given the same bytes.
+ * In `bytes[bodyStart, bodyEnd)` stand `count` elements, which can go into other frames.
+ */
+export interface ArrayFrame {
+  readonly bytes: Buffer;
+  readonly bodyStart: number;
+  readonly bodyEnd: number;
+  readonly count: number;
+}
+
+/** A frame around one payload. */
 export function webSocketFrame(payload: Buffer, codec: CodecName): Buffer {
   const headerLength = headerLengthFor(payload.length);
   const frame = Buffer.allocUnsafe(headerLength + payload.length);
@@ -14,24 +27,54 @@ export function webSocketFrame(payload: Buffer, codec: CodecName): Buffer {
 }
 
 /**
- * A frame whose payload is an array.
- * @param count elements in `bodies` together
- * @param bodies elements in the codec's form; in JSON with commas between those of one body
+ * A frame of pieces of one buffer.
+ * @param rows which pieces, by their index in `starts` and `ends`
+ * @param count how many elements the pieces hold together
+ * @param tail one more element behind them, not counted in the body
  */
-export function arrayFrame(codec: CodecName, count: number, bodies: readonly Buffer[]): Buffer {
-  const bodyLength = bodies.reduce((sum, body) => sum + body.length, 0);
-  const overhead = codec === 'json' ? BRACKETS + bodies.length - 1 : arrayHeaderLength(count);
-  const length = bodyLength + overhead;
-  const frame = Buffer.allocUnsafe(headerLengthFor(length) + length);
-  let at = writeHeader(frame, length, codec);
-  if (codec === 'msgpack') at = writeArrayHeader(frame, at, count);
-  bodies.forEach((body, index) => {
-    if (codec === 'json') frame[at++] = index === 0 ? 0x5b : 0x2c;
-    frame.set(body, at);
+export function arrayFrame(
+  codec: CodecName,
+  source: Buffer,
+  starts: ArrayLike<number>,
+  ends: ArrayLike<number>,
+  rows: readonly number[],
+  count: number,
+  tail?: Buffer,
+): ArrayFrame {
+  const separator = codec === 'json' ? 1 : 0;
+  let bodyLength = separator * (rows.length - 1);
+  for (const row of rows) bodyLength += (ends[row] ?? 0) - (starts[row] ?? 0);
+  const tailLength = tail === undefined ? 0 : tail.length + separator;
+  const elements = tail === undefined ? count : count + 1;
+  const length = bodyLength + tailLength + (codec === 'json' ? 2 : arrayHeaderLength(elements));
+  const bytes = Buffer.allocUnsafe(headerLengthFor(length) + length);
+  const bodyStart = openArray(bytes, writeHeader(bytes, length, codec), codec, elements);
+  let at = bodyStart;
+  for (const row of rows) {
+    if (at > bodyStart && separator === 1) bytes[at++] = COMMA;
+    at += source.copy(bytes, at, starts[row], ends[row]);
+  }
+  const bodyEnd = at;
+  if (tail !== undefined) {
+    if (separator === 1) bytes[at++] = COMMA;
+    at += tail.copy(bytes, at);
+  }
+  if (codec === 'json') bytes[at] = CLOSE_BRACKET;
+  return { bytes, bodyStart, bodyEnd, count };
+}
+
+/** A frame of whole bodies, each of at least one element. */
+export function joinedFrame(codec: CodecName, count: number, bodies: readonly Buffer[]): Buffer {
+  const source = Buffer.concat(bodies);
+  const starts: number[] = [];
+  const ends: number[] = [];
+  let at = 0;
+  for (const body of bodies) {
+    starts.push(at);
     at += body.length;
-  });
-  if (codec === 'json') frame[at] = 0x5d;
-  return frame;
+    ends.push(at);
+  }
+  return arrayFrame(codec, source, starts, ends, [...bodies.keys()], count).bytes;
 }
 
 function headerLengthFor(length: number): number {
@@ -53,12 +96,11 @@ function writeHeader(frame: Buffer, length: number, codec: CodecName): number {
   return frame.writeUInt32BE(length, frame.writeUInt32BE(0, 2));
 }
 
-function arrayHeaderLength(count: number): number {
-  if (count < 16) return 1;
-  return count < 0x10000 ? 3 : 5;
-}
-
-function writeArrayHeader(frame: Buffer, at: number, count: number): number {
+function openArray(frame: Buffer, at: number, codec: CodecName, count: number): number {
+  if (codec === 'json') {
+    frame[at] = OPEN_BRACKET;
+    return at + 1;
+  }
   if (count < 16) {
     frame[at] = 0x90 | count;
     return at + 1;
@@ -69,4 +111,9 @@ function writeArrayHeader(frame: Buffer, at: number, count: number): number {
   }
   frame[at] = 0xdd;
   return frame.writeUInt32BE(count, at + 1);
+}
+
+function arrayHeaderLength(count: number): number {
+  if (count < 16) return 1;
+  return count < 0x10000 ? 3 : 5;
 }

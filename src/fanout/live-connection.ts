@@ -1,0 +1,330 @@
+import { randomBytes } from 'node:crypto';
+import { fanoutLogger } from '../logger.ts';
+import { BadFrameError } from '../protocol/bad-frame-error.ts';
+import { CloseCode } from '../protocol/close-codes.ts';
+import { ErrorCode } from '../protocol/error-codes.ts';
+import type { FlushNotice } from '../protocol/flush-notice.ts';
+import {
+  type ChannelLists,
+  type LiveMode,
+  type LiveRequest,
+  parseLiveRequest,
+  RequestRefusal,
+  type SubscribeOptions,
+} from '../protocol/live-request.ts';
+import { type CodecName, PROTOCOL_VERSION } from '../protocol/version.ts';
+import type { TickWish } from './cohorts.ts';
+import type { DropReason, FanoutObserver, LiveSocket } from './fanout-ports.ts';
+import type { LiveHub } from './live-hub.ts';
+import { LiveOutbox } from './live-outbox.ts';
+import { liveError, type LiveReply, replyFrame, wireTime } from './live-replies.ts';
+import type { LiveSubscriber } from './live-subscriber.ts';
+import { RequestRate } from './request-rate.ts';
+import { Subscriptions } from './subscriptions.ts';
+import { filterKey, isEmptyFilter, NO_SYMBOLS, passesFilter, type SymbolFilter } from './symbol-filter.ts';
+
+/** Who watches on a connection. */
+export interface LivePrincipal {
+  readonly name: string;
+  readonly symbols: '*' | ReadonlySet<string>;
+  /** Whether it may use this endpoint at all. */
+  mayWatch(): boolean;
+}
+
+export interface LiveEndpointOptions {
+  /** Bytes that may wait for one dashboard. */
+  readonly queueBytes: number;
+  /** How long a dashboard may stay full before it is closed. */
+  readonly slowMs: number;
+  /** Symbols one connection may name. */
+  readonly maxSymbols: number;
+}
+
+/** What all connections of the endpoint share. */
+export interface LiveEndpoint {
+  readonly options: LiveEndpointOptions;
+  readonly hub: LiveHub;
+  readonly observer: FanoutObserver;
+  /** Whether there are no tokens: then nobody has to authenticate. */
+  readonly isOpen: boolean;
+  /** Undefined where the token is not good. */
+  authenticate(token: string): LivePrincipal | undefined;
+}
+
+/** A connection that was told to go is cut after this time if it doesn't read that. */
+const CUT_AFTER_MS = 2_000;
+
+/** One dashboard's connection: authentication, subscriptions, and what it has been told. */
+export class LiveConnection implements LiveSubscriber {
+  readonly id: string = randomBytes(9).toString('base64url');
+  readonly codec: CodecName;
+  readonly outbox: LiveOutbox;
+  readonly #endpoint: LiveEndpoint;
+  readonly #socket: LiveSocket;
+  readonly #rate = new RequestRate();
+  #principal: LivePrincipal | undefined;
+  #hasSentToken = false;
+  #subscriptions: Subscriptions | undefined;
+  #mode: LiveMode = 'all';
+  #maxHz = 0;
+  #withPositions = false;
+  #following: 'no' | 'catching-up' | 'live' = 'no';
+  #trades: SymbolFilter = NO_SYMBOLS;
+  #bars: SymbolFilter = NO_SYMBOLS;
+  #updatedBars: SymbolFilter = NO_SYMBOLS;
+  #barKey = '';
+  #isClosed = false;
+  #cutTimer: NodeJS.Timeout | undefined;
+
+  constructor(endpoint: LiveEndpoint, socket: LiveSocket, codec: CodecName, principal: LivePrincipal | undefined) {
+    this.#endpoint = endpoint;
+    this.#socket = socket;
+    this.codec = codec;
+    const { queueBytes, slowMs } = endpoint.options;
+    this.outbox = new LiveOutbox({
+      socket,
+      codec,
+      queueBytes,
+      slowMs,
+      counts: endpoint.hub.counts,
+      onDropped: ({ fromMs, toMs, count }) => this.tellGap('slow', fromMs, toMs, count),
+    });
+    endpoint.hub.add(this);
+    this.#reply({ T: 'success', msg: 'connected', v: PROTOCOL_VERSION, id: this.id });
+    if (principal === undefined) return;
+    // The SDKs expect "authenticated" as the answer to their `auth`, so an open gateway does not say it before.
+    this.#admit(principal, !endpoint.isOpen);
+  }
+
+  get isAuthenticated(): boolean {
+    return this.#principal !== undefined;
+  }
+
+  get principal(): LivePrincipal | undefined {
+    return this.#principal;
+  }
+
+  /** A dashboard is always read from. */
+  get isReading(): boolean {
+    return true;
+  }
+
+  get isClosed(): boolean {
+    return this.#isClosed;
+  }
+
+  get isFollowing(): boolean {
+    return this.#following === 'live' && !isEmptyFilter(this.#trades);
+  }
+
+  get tickWish(): TickWish {
+    return { codec: this.codec, withPositions: this.#withPositions, filter: this.#trades };
+  }
+
+  get bars(): SymbolFilter {
+    return this.#bars;
+  }
+
+  get updatedBars(): SymbolFilter {
+    return this.#updatedBars;
+  }
+
+  get barKey(): string {
+    return this.#barKey;
+  }
+
+  /** One message, as it came. A binary message on the JSON codec, or a text on msgpack, is unsupported data. */
+  onMessage(data: Buffer, isBinary: boolean): void {
+    if (this.#isClosed) return;
+    if (isBinary !== (this.codec === 'msgpack')) {
+      return this.end(CloseCode.unsupportedData, 'wrong message type for this codec');
+    }
+    if (!this.#rate.take(Date.now())) {
+      this.#reply(liveError(ErrorCode.rateExceeded));
+      return this.end(CloseCode.rate, 'too many requests');
+    }
+    try {
+      this.#handle(parseLiveRequest(data, this.codec));
+    } catch (error) {
+      this.#refuse(error);
+    }
+  }
+
+  onClose(): void {
+    this.#forget();
+    clearTimeout(this.#cutTimer);
+  }
+
+  sendControl(frame: Buffer): void {
+    if (this.#isClosed || !this.isAuthenticated) return;
+    if (!this.outbox.sendControl(frame, Date.now())) this.cutSlow();
+  }
+
+  tellFlush({ feeds, rows, flushMs }: FlushNotice): void {
+    const subscriptions = this.#subscriptions;
+    if (subscriptions?.wantsFlushes !== true) return;
+    const wanted = feeds.filter(({ feed }) => subscriptions.wantsFlush(feed));
+    if (wanted.length > 0) {
+      this.#reply(...wanted.map(({ feed, seq }) => ({ T: 'flush', feed, seq, rows, ms: flushMs }) as const));
+    }
+  }
+
+  tellGap(reason: DropReason, fromMs: number | undefined, toMs: number, dropped?: number): void {
+    this.#endpoint.observer.onGap?.(reason);
+    this.#reply({
+      T: 'gap',
+      ...(fromMs === undefined ? {} : { from: wireTime(fromMs, this.codec) }),
+      to: wireTime(toMs, this.codec),
+      reason,
+      ...(dropped === undefined ? {} : { dropped }),
+    });
+  }
+
+  tellPosition(): void {
+    if (!this.#withPositions || this.#following !== 'live' || this.outbox.isHolding) return;
+    this.#endpoint.hub.flush();
+    const at = this.#endpoint.hub.position();
+    if (at !== undefined && !this.outbox.isHolding) this.#reply({ T: 'pos', at });
+  }
+
+  cutSlow(): void {
+    if (this.#isClosed) return;
+    fanoutLogger.info({ connection: this.id, principal: this.#principal?.name }, 'slow client closed');
+    this.#socket.sendFrame(replyFrame(this.codec, [liveError(ErrorCode.slowClient)]));
+    this.end(CloseCode.slow, 'slow client');
+  }
+
+  /** The gateway drains: the client is told when to come back; ticks go on until the close. */
+  drain(reconnectAfterMs: number): Promise<void> {
+    this.#reply({ T: 'shutdown', reconnectAfterMs });
+    this.tellPosition();
+    return Promise.resolve();
+  }
+
+  refuseLateAuth(): void {
+    this.#reply(liveError(ErrorCode.authTimeout));
+  }
+
+  /** Ends the connection with a verdict. */
+  end(code: number, reason: string): void {
+    if (this.#isClosed) return;
+    this.#forget();
+    this.#socket.close(code, reason);
+    // A peer that doesn't read doesn't answer a close either, and its bytes wait here until then.
+    this.#cutTimer = setTimeout(() => this.#socket.terminate(), CUT_AFTER_MS);
+    this.#cutTimer.unref();
+  }
+
+  #handle(request: LiveRequest): void {
+    if (request.action === 'auth') return this.#authenticate(request.token);
+    const subscriptions = this.#subscriptions;
+    if (subscriptions === undefined) {
+      this.#reply(liveError(ErrorCode.notAuthenticated));
+      return this.end(CloseCode.authFailed, 'not authenticated');
+    }
+    if (request.action === 'unsubscribe') {
+      subscriptions.remove(request.lists);
+      return this.#changed(subscriptions);
+    }
+    this.#subscribe(subscriptions, request.lists, request.options);
+  }
+
+  #authenticate(token: string): void {
+    if (this.#hasSentToken) return this.#reply(liveError(ErrorCode.alreadyAuthenticated));
+    const principal = this.#endpoint.authenticate(token);
+    if (principal === undefined) {
+      this.#reply(liveError(ErrorCode.authFailed));
+      return this.end(CloseCode.authFailed, 'auth failed');
+    }
+    this.#hasSentToken = true;
+    if (this.#principal === undefined) this.#admit(principal, true);
+    else this.#reply({ T: 'success', msg: 'authenticated' });
+  }
+
+  #admit(principal: LivePrincipal, isTold: boolean): void {
+    if (!principal.mayWatch()) {
+      this.#reply(liveError(ErrorCode.insufficientPermission, 'this token may not watch'));
+      return this.end(CloseCode.permission, 'insufficient permission');
+    }
+    this.#principal = principal;
+    this.#subscriptions = new Subscriptions(this.#endpoint.options.maxSymbols, principal.symbols);
+    if (isTold) this.#reply({ T: 'success', msg: 'authenticated' });
+  }
+
+  #subscribe(subscriptions: Subscriptions, lists: ChannelLists, options: SubscribeOptions): void {
+    const { resume } = options;
+    if (resume !== undefined && (this.#following !== 'no' || lists.trades.length === 0)) {
+      throw new RequestRefusal(ErrorCode.invalidSyntax, 'resume goes with the first subscription to trades');
+    }
+    subscriptions.add(lists);
+    this.#mode = options.mode ?? this.#mode;
+    this.#maxHz = options.maxHz ?? this.#maxHz;
+    this.#withPositions = options.positions ?? this.#withPositions;
+    const { hub } = this.#endpoint;
+    hub.flush();
+    this.outbox.configure(this.#mode, this.#maxHz, Date.now());
+    const named = options.snapshot && lists.trades.length > 0 ? new Set(lists.trades) : undefined;
+    const mustWait = resume !== undefined || (named !== undefined && !hub.isReady);
+    if (mustWait && this.#following === 'no') this.#following = 'catching-up';
+    this.#changed(subscriptions);
+    if (resume === undefined) return void (named !== undefined && hub.whenReady(() => this.#showSnapshot(named)));
+    hub.resume(this, resume, (isComplete) => {
+      if (isComplete || named === undefined) this.#follow();
+      else hub.whenReady(() => this.#showSnapshot(named));
+    });
+  }
+
+  /** Tells the full state and takes it into force. */
+  #changed(subscriptions: Subscriptions): void {
+    this.#endpoint.hub.flush();
+    this.#trades = subscriptions.filter('trades');
+    this.#bars = subscriptions.filter('bars');
+    this.#updatedBars = subscriptions.filter('updatedBars');
+    const hasBars = !isEmptyFilter(this.#bars) || !isEmptyFilter(this.#updatedBars);
+    this.#barKey = hasBars ? `${filterKey(this.#bars)} ${filterKey(this.#updatedBars)}` : '';
+    this.#reply({ T: 'subscription', ...subscriptions.state() });
+    if (this.#following !== 'catching-up') this.#follow();
+  }
+
+  #follow(): void {
+    const isFirst = this.#following !== 'live';
+    this.#following = isEmptyFilter(this.#trades) ? 'no' : 'live';
+    this.#endpoint.hub.join(this);
+    if (isFirst) this.tellPosition();
+  }
+
+  /** The last ticks of the named symbols; live ones follow. */
+  #showSnapshot(named: ReadonlySet<string>): void {
+    if (this.#isClosed) return;
+    const { hub } = this.#endpoint;
+    hub.flush();
+    const filter = this.#trades;
+    const wants = (symbol: string): boolean => passesFilter(filter, symbol) && (named.has('*') || named.has(symbol));
+    for (const frame of hub.snapshot(this.codec, wants)) this.sendControl(frame);
+    if (this.#following === 'catching-up') this.#follow();
+  }
+
+  #refuse(error: unknown): void {
+    if (error instanceof RequestRefusal) return this.#reply(liveError(error.code, error.message));
+    if (error instanceof BadFrameError) {
+      const { name } = this.#principal ?? {};
+      fanoutLogger.warn({ connection: this.id, principal: name, reason: error.message }, 'bad request');
+      this.#reply(liveError(ErrorCode.invalidSyntax, error.message));
+      return this.end(CloseCode.badRequest, 'bad request');
+    }
+    fanoutLogger.error({ connection: this.id, err: error }, 'a message could not be handled');
+    this.#reply(liveError(ErrorCode.internal));
+    this.end(CloseCode.internalError, 'internal error');
+  }
+
+  #reply(...replies: readonly LiveReply[]): void {
+    if (this.#isClosed) return;
+    if (!this.outbox.sendControl(replyFrame(this.codec, replies), Date.now())) this.cutSlow();
+  }
+
+  #forget(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#endpoint.hub.remove(this);
+  }
+}

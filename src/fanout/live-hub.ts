@@ -1,0 +1,326 @@
+import { describeError } from '../errors.ts';
+import { fanoutLogger } from '../logger.ts';
+import type { FlushNotice } from '../protocol/flush-notice.ts';
+import { MINUTE_MICROS } from '../protocol/minute-bar.ts';
+import type { StreamEntry } from '../protocol/stream-entry.ts';
+import { SymbolTable, TickColumns } from '../protocol/tick-columns.ts';
+import type { CodecName } from '../protocol/version.ts';
+import { BarDelivery } from './bar-delivery.ts';
+import { CatchUp } from './catch-up.ts';
+import { Cohorts } from './cohorts.ts';
+import type { FanoutObserver, LivePrices, StreamTail } from './fanout-ports.ts';
+import { FeedAges } from './feed-ages.ts';
+import { fragmentWriter } from './fragment-writer.ts';
+import { LastPrices } from './last-prices.ts';
+import type { DeliveryCounts } from './live-outbox.ts';
+import { replyFrame, wireTime } from './live-replies.ts';
+import type { LiveSubscriber } from './live-subscriber.ts';
+import { MinuteCloser } from './minute-closer.ts';
+import { RecentEntries } from './recent-entries.ts';
+import { appendTicks } from './shown-ticks.ts';
+import type { Hole, ShownEntry } from './shown-sequence.ts';
+import { StreamFollower } from './stream-follower.ts';
+import { formatPosition } from './stream-place.ts';
+import { TickDelivery } from './tick-delivery.ts';
+import { arrayFrame } from './web-socket-frame.ts';
+
+export interface LiveHubOptions {
+  readonly tail: StreamTail;
+  readonly prices: LivePrices;
+  readonly observer: FanoutObserver;
+  /** Longest time live ticks are gathered under load. */
+  readonly coalesceMs: number;
+}
+
+const RECENT_BYTES = 16 * 1024 * 1024;
+const HEARTBEAT_MS = 5_000;
+const CLOCK_MS = 250;
+const PRICES_WAIT_MS = 3_000;
+const PRICES_RETRY_MS = 2_000;
+const MAX_SNAPSHOT_TICKS = 512;
+const BARS_BEFORE_START = 3;
+
+/** The live side of one gateway: what comes over pub/sub goes to the dashboards connected here. */
+export class LiveHub implements Disposable {
+  readonly #options: LiveHubOptions;
+  readonly #symbols = new SymbolTable();
+  readonly #lastPrices = new LastPrices(this.#symbols);
+  readonly #recent = new RecentEntries(RECENT_BYTES);
+  readonly #feedAges = new FeedAges();
+  readonly #cohorts = new Cohorts();
+  readonly #subscribers = new Set<LiveSubscriber>();
+  readonly #minutes = new MinuteCloser();
+  readonly #bars = new BarDelivery();
+  readonly #scratch = new TickColumns(this.#symbols);
+  readonly #follower: StreamFollower;
+  readonly #delivery: TickDelivery;
+  readonly #catchUp: CatchUp;
+  /** Symbols whose stored price is newer than the one known here. */
+  readonly #stale = new Set<string>();
+  #isStreamKnown = false;
+  #arePricesKnown = false;
+  #whenReady: Array<() => void> = [];
+  #isDisposed = false;
+  #clock: NodeJS.Timeout | undefined;
+  #pricesTimer: NodeJS.Timeout | undefined;
+  #readyTimer: NodeJS.Timeout | undefined;
+  /** Totals since the last time they were told. */
+  readonly counts: DeliveryCounts = { sent: 0, frames: 0, bytes: 0, dropped: 0 };
+
+  constructor(options: LiveHubOptions) {
+    this.#options = options;
+    const { observer, tail } = options;
+    this.#follower = new StreamFollower(tail, {
+      onEntry: (entry, isLive) => this.#onEntry(entry, isLive),
+      onUnshown: (entry) => this.#learnPrices(entry, 0),
+      onPrimed: () => {
+        this.#isStreamKnown = true;
+        this.#becomeReady();
+      },
+      onHole: (hole) => this.#onHole(hole),
+      onFilled: (entries) => observer.onFilled?.(entries),
+    });
+    this.#delivery = new TickDelivery(
+      {
+        cohorts: this.#cohorts,
+        symbolTable: this.#symbols,
+        counts: this.counts,
+        observer,
+        coalesceMs: options.coalesceMs,
+        onTicks: (columns, fromRow, toRow) => this.#lastPrices.update(columns, fromRow, toRow),
+        placeAfter: ({ id, shown }) => {
+          const { place } = this.#follower;
+          return place === undefined ? undefined : { ...place, id, shown };
+        },
+      },
+      (outbox) => this.#subscriberOf(outbox)?.cutSlow(),
+    );
+    this.#catchUp = new CatchUp({
+      tail,
+      observer,
+      symbols: this.#symbols,
+      recent: this.#recent,
+      place: () => (this.#isStreamKnown ? this.#follower.place : undefined),
+      flush: () => this.flush(),
+      watch: (outbox) => this.#delivery.watch(outbox),
+    });
+  }
+
+  /** Loads last prices and starts the clock. The stream is followed from `onSubscriberUp` on. */
+  start(): void {
+    this.#clock ??= setInterval(() => this.#tick(Date.now()), CLOCK_MS);
+    // A database that is away must not keep snapshots waiting: then they hold what the stream told.
+    this.#readyTimer = setTimeout(() => {
+      this.#arePricesKnown = true;
+      this.#becomeReady();
+    }, PRICES_WAIT_MS);
+    void this.#loadPrices();
+  }
+
+  [Symbol.dispose](): void {
+    this.#isDisposed = true;
+    clearInterval(this.#clock);
+    clearTimeout(this.#pricesTimer);
+    clearTimeout(this.#readyTimer);
+    this.#follower[Symbol.dispose]();
+    this.#delivery[Symbol.dispose]();
+    this.#catchUp[Symbol.dispose]();
+  }
+
+  /** Whether nothing that the stream shows is missing here. */
+  get isLive(): boolean {
+    return this.#follower.isLive;
+  }
+
+  get subscribers(): number {
+    return this.#subscribers.size;
+  }
+
+  /** Bytes that wait for dashboards to read. */
+  get waitingBytes(): number {
+    let bytes = 0;
+    for (const subscriber of this.#subscribers) bytes += subscriber.outbox.waitingBytes;
+    return bytes;
+  }
+
+  /** The subscribing connection to Redis is up and subscribed, on the server of this run. */
+  onSubscriberUp(run: string): void {
+    this.#follower.up(run);
+  }
+
+  onSubscriberDown(): void {
+    this.#follower.down();
+  }
+
+  /** A message of the live channel. */
+  onLiveMessage(bytes: Buffer): void {
+    this.#follower.onMessage(bytes);
+  }
+
+  /** What a flush committed. */
+  onFlushNotice(notice: FlushNotice): void {
+    const nowMs = Date.now();
+    this.#bars.deliver(this.#minutes.take(notice.bars, nowMs), this.#subscribers);
+    for (const bar of notice.bars) {
+      if (bar.closeMicros > this.#lastPrices.timeOf(bar.symbol)) this.#stale.add(bar.symbol);
+    }
+    for (const subscriber of this.#subscribers) subscriber.tellFlush(notice);
+  }
+
+  add(subscriber: LiveSubscriber): void {
+    this.#subscribers.add(subscriber);
+  }
+
+  remove(subscriber: LiveSubscriber): void {
+    this.#subscribers.delete(subscriber);
+    this.#cohorts.leave(subscriber.outbox);
+    this.#delivery.forget(subscriber.outbox);
+  }
+
+  /** Hands out what has been gathered: whoever joins afterwards begins behind it. */
+  flush(): void {
+    this.#delivery.flush();
+  }
+
+  /** From here on the subscriber gets the live ticks it wishes. */
+  join(subscriber: LiveSubscriber): void {
+    this.flush();
+    this.#cohorts.join(subscriber.outbox, subscriber.tickWish);
+    this.#delivery.watch(subscriber.outbox);
+  }
+
+  /**
+   * Brings the subscriber from a position to the live end.
+   * @param onEnd called in the moment when it is to be joined; `isComplete` is false where nothing could be had
+   */
+  resume(subscriber: LiveSubscriber, position: string, onEnd: (isComplete: boolean) => void): void {
+    this.#cohorts.leave(subscriber.outbox);
+    void this.#catchUp.run(subscriber, position, (origin) => onEnd(origin !== 'nothing'));
+  }
+
+  /** Whether last prices are known. */
+  get isReady(): boolean {
+    return this.#isStreamKnown && this.#arePricesKnown;
+  }
+
+  /** Calls back at once, or as soon as last prices are known. */
+  whenReady(callback: () => void): void {
+    if (this.isReady) callback();
+    else this.#whenReady.push(callback);
+  }
+
+  /** Frames with the last tick of each symbol that `wants`. */
+  snapshot(codec: CodecName, wants: (symbol: string) => boolean): Buffer[] {
+    const writer = fragmentWriter(codec);
+    const starts: number[] = [];
+    const ends: number[] = [];
+    for (const tick of this.#lastPrices.select(wants)) {
+      starts.push(writer.length);
+      writer.tick('last', tick);
+      ends.push(writer.length - writer.separatorBytes);
+    }
+    const frames: Buffer[] = [];
+    for (let from = 0; from < starts.length; from += MAX_SNAPSHOT_TICKS) {
+      const count = Math.min(MAX_SNAPSHOT_TICKS, starts.length - from);
+      const rows = Array.from({ length: count }, (_, at) => from + at);
+      frames.push(arrayFrame(codec, writer.bytes, starts, ends, rows, count).bytes);
+    }
+    return frames;
+  }
+
+  /** Where a dashboard that has got everything so far would resume; undefined before the stream is known. */
+  position(): string | undefined {
+    const { place } = this.#follower;
+    return place === undefined ? undefined : formatPosition(place);
+  }
+
+  #onEntry(entry: ShownEntry, isLive: boolean): void {
+    this.#recent.push(entry);
+    this.#feedAges.heard(entry.entry.feed, entry.entry.acceptedAtMs);
+    if (isLive) this.#delivery.add(entry);
+    else this.#learnPrices(entry.entry, 0);
+  }
+
+  #learnPrices(entry: StreamEntry, afterSeq: number): void {
+    this.#scratch.clear();
+    appendTicks(entry, afterSeq, this.#scratch);
+    this.#lastPrices.update(this.#scratch, 0, this.#scratch.length);
+  }
+
+  #onHole(hole: Hole): void {
+    this.flush();
+    this.#recent.clear();
+    const nowMs = Date.now();
+    fanoutLogger.warn({ ...hole, subscribers: this.#subscribers.size }, 'live ticks were missed for good');
+    for (const subscriber of this.#subscribers) {
+      if (subscriber.isFollowing) subscriber.tellGap('buffer', hole.fromMs, hole.toMs ?? nowMs);
+    }
+  }
+
+  #becomeReady(): void {
+    if (!this.isReady) return;
+    const waiting = this.#whenReady;
+    this.#whenReady = [];
+    for (const callback of waiting) callback();
+  }
+
+  async #loadPrices(): Promise<void> {
+    try {
+      const sinceMicros = (Math.floor(Date.now() / 60_000) - BARS_BEFORE_START) * MINUTE_MICROS;
+      const [ticks, bars] = await Promise.all([
+        this.#options.prices.lastTicks(),
+        this.#options.prices.barsSince?.(sinceMicros) ?? [],
+      ]);
+      if (this.#isDisposed) return;
+      this.#lastPrices.merge(ticks);
+      this.#minutes.prime(bars, Date.now());
+      this.#arePricesKnown = true;
+      clearTimeout(this.#readyTimer);
+      this.#becomeReady();
+    } catch (error) {
+      if (this.#isDisposed) return;
+      fanoutLogger.warn({ cause: describeError(error) }, 'last prices cannot be loaded for now');
+      this.#pricesTimer = setTimeout(() => void this.#loadPrices(), PRICES_RETRY_MS);
+    }
+  }
+
+  /** Backfills are stored without being shown: what they changed is asked from the store. */
+  async #refreshStale(): Promise<void> {
+    const symbols = [...this.#stale];
+    this.#stale.clear();
+    try {
+      this.#lastPrices.merge(await this.#options.prices.lastTicks(symbols));
+    } catch (error) {
+      for (const symbol of symbols) this.#stale.add(symbol);
+      fanoutLogger.debug({ cause: describeError(error) }, 'last prices cannot be refreshed for now');
+    }
+  }
+
+  #tick(nowMs: number): void {
+    this.#bars.deliver(this.#minutes.tick(nowMs), this.#subscribers);
+    if (this.#stale.size > 0) void this.#refreshStale();
+    this.#beat(nowMs);
+  }
+
+  #beat(nowMs: number): void {
+    const frames = new Map<CodecName, Buffer>();
+    for (const subscriber of this.#subscribers) {
+      const { outbox, codec } = subscriber;
+      if (nowMs - outbox.lastSendMs < HEARTBEAT_MS) continue;
+      const frame = frames.get(codec) ?? this.#heartbeat(codec, nowMs);
+      frames.set(codec, frame);
+      subscriber.sendControl(frame);
+      subscriber.tellPosition();
+    }
+  }
+
+  #heartbeat(codec: CodecName, nowMs: number): Buffer {
+    const id = this.#follower.place?.id ?? '';
+    return replyFrame(codec, [{ T: 'hb', t: wireTime(nowMs, codec), id, feeds: this.#feedAges.list(nowMs) }]);
+  }
+
+  #subscriberOf(outbox: LiveSubscriber['outbox']): LiveSubscriber | undefined {
+    for (const subscriber of this.#subscribers) if (subscriber.outbox === outbox) return subscriber;
+    return undefined;
+  }
+}
