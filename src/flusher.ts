@@ -38,13 +38,13 @@ export class Flusher implements AsyncDisposable {
     this.#config = config;
     const keys = bufferKeys(config.ticksPrefix, redisDatabase(config));
     this.#reader = new RedisLink({
-      redis: redisOptions(config, COMMAND_TIMEOUT_MS),
+      redis: redisOptions(config, 'flush', COMMAND_TIMEOUT_MS),
       role: 'flush',
       address: describeRedisAddress(config),
       prepare: async (_client, facts) => assertNoEviction(facts),
     });
     this.#requests = new RedisLink({
-      redis: redisOptions(config, undefined),
+      redis: redisOptions(config, 'flush-requests', undefined),
       role: 'flush requests',
       address: describeRedisAddress(config),
       prepare: (client) => this.#listen(client, keys),

@@ -236,7 +236,7 @@ class RunningGateway implements Gateway {
 
   #writeLink(): RedisLink {
     return new RedisLink({
-      redis: redisOptions(this.#config, COMMAND_TIMEOUT_MS),
+      redis: redisOptions(this.#config, 'write', COMMAND_TIMEOUT_MS),
       role: 'write',
       address: describeRedisAddress(this.#config),
       prepare: async (_client, facts) => {
@@ -248,7 +248,7 @@ class RunningGateway implements Gateway {
 
   #subscribeLink(): RedisLink {
     return new RedisLink({
-      redis: redisOptions(this.#config, undefined),
+      redis: redisOptions(this.#config, 'subscribe', undefined),
       role: 'subscribe',
       address: describeRedisAddress(this.#config),
       prepare: (client) => this.#subscribe(client),

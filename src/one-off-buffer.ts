@@ -32,7 +32,7 @@ export async function connectBuffer(config: Config): Promise<OneOffBuffer> {
   const keys = bufferKeys(config.ticksPrefix, redisDatabase(config));
   const address = describeRedisAddress(config);
   const link = new RedisLink({
-    redis: redisOptions(config, COMMAND_TIMEOUT_MS),
+    redis: redisOptions(config, 'command', COMMAND_TIMEOUT_MS),
     role: 'command',
     address,
     prepare: async (_client, facts) => assertNoEviction(facts),
@@ -85,7 +85,7 @@ export async function connectBuffer(config: Config): Promise<OneOffBuffer> {
     },
     async onFlushed(listener) {
       const subscriber = new RedisLink({
-        redis: redisOptions(config, undefined),
+        redis: redisOptions(config, 'command-notices', undefined),
         role: 'command notices',
         address,
         prepare: async (client) => {

@@ -19,10 +19,10 @@ export function redisDatabase(config: Config): number {
 }
 
 /**
- * Options of one client. ioredis by default sends commands again after a reconnect and queues without a bound; both
+ * Options of one client; `role` is shown by CLIENT LIST. ioredis by default sends commands again after a reconnect and queues without a bound; both
  * are off, and a client that lost its connection is ended and replaced, so that what was in flight rejects.
  */
-export function redisOptions(config: Config, commandTimeoutMs: number | undefined): RedisClientOptions {
+export function redisOptions(config: Config, role: string, commandTimeoutMs: number | undefined): RedisClientOptions {
   const target = redisTarget(config);
   return {
     host: target.host,
@@ -34,6 +34,7 @@ export function redisOptions(config: Config, commandTimeoutMs: number | undefine
     ...(commandTimeoutMs === undefined ? {} : { commandTimeout: commandTimeoutMs }),
     protocol: 2,
     connectTimeout: CONNECT_TIMEOUT_MS,
+    connectionName: `tickgate-${role}`,
     lazyConnect: true,
     enableOfflineQueue: false,
     autoResendUnfulfilledCommands: false,

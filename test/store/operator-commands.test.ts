@@ -172,7 +172,7 @@ test('doctor says when a schema is missing, and when the views cut days elsewher
 test('doctor says when ticks of the earlier script lie in its list', async () => {
   const config = database.configWith({ TICKS_PREFIX: `old${Date.now()}` });
   const { seedList } = bufferKeys(config.ticksPrefix, redisDatabase(config));
-  const redis = new Redis(redisOptions(config, 5_000));
+  const redis = new Redis(redisOptions(config, 'test', 5_000));
   await redis.connect();
   try {
     await redis.rpush(seedList, '{"symbol":"COMI"}', '{"symbol":"ETEL"}');
