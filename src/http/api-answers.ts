@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { MinuteBar } from '../protocol/minute-bar.ts';
 import { formatMicros } from '../protocol/tick.ts';
 import type { ApiBoard, ApiLastTick, ApiTick, ApiTopSymbol } from './api-ports.ts';
-import type { ApiInterval } from './api-requests.ts';
+import { API_INTERVALS, type ApiInterval } from './api-requests.ts';
 
 export interface ErrorAnswer {
   readonly error: string;
@@ -98,7 +98,7 @@ export const lastAnswer: z.ZodType<LastAnswer> = z
 export const barsAnswer: z.ZodType<BarsAnswer> = z
   .object({
     symbol: name,
-    interval: z.enum(['1m', '5m', '15m', '1h', '1d']),
+    interval: z.enum(API_INTERVALS),
     bars: z.array(z.object({ time: time.meta({ description: 'when the bar begins' }), ...traded })),
     next: time.nullable().meta({ description: 'hand it back as `from` for the bars after these; null at the end' }),
   })

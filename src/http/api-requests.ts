@@ -2,7 +2,8 @@ import { z } from 'zod';
 import { DAY_MICROS, isSymbol, MAX_SYMBOL_LENGTH, MIN_TIME_MICROS, parseIsoMicros } from '../protocol/tick.ts';
 
 /** What the routes are asked for, parsed from the query of the address. Unknown and repeated names are refused. */
-export type ApiInterval = '1m' | '5m' | '15m' | '1h' | '1d';
+export const API_INTERVALS = ['1m', '5m', '15m', '1h', '1d'] as const;
+export type ApiInterval = (typeof API_INTERVALS)[number];
 export type ApiTopOrder = 'volume' | 'turnover' | 'trades';
 
 export interface LastRequest {
@@ -38,34 +39,37 @@ const MAX_SYMBOLS = 1_000;
 const MAX_TIME_MICROS = 4_102_444_800_000_000;
 const TIME_FORM = 'must be a time with a zone such as 2025-12-01T08:00:00Z, or whole microseconds since 1970';
 
-const symbol = z
-  .string()
-  .min(1)
-  .max(MAX_SYMBOL_LENGTH)
-  .refine(isSymbol, 'must be a symbol: letters, digits and . _ : ~ = ^ + / - only')
+const SYMBOL_FORM = 'must be a symbol: 1 to 32 letters, digits and . _ : ~ = ^ + / -';
+/** A text that is given once. */
+const text = z.string({ error: ({ input }) => (input === undefined ? 'is needed' : 'must be given once') });
+
+const symbol = text
+  .min(1, SYMBOL_FORM)
+  .max(MAX_SYMBOL_LENGTH, SYMBOL_FORM)
+  .refine(isSymbol, SYMBOL_FORM)
   .meta({ description: 'a symbol', examples: ['COMI'] });
 
-const symbols = z
-  .string()
+const symbols = text
   .max(MAX_SYMBOLS * (MAX_SYMBOL_LENGTH + 1))
-  .transform((text, context) => {
-    const names = [...new Set(text.split(','))];
+  .transform((list, context) => {
+    const names = [...new Set(list.split(','))];
     if (names.every(isSymbol) && names.length <= MAX_SYMBOLS) return names;
     context.addIssue({ code: 'custom', message: `must be symbols with commas between them, ${MAX_SYMBOLS} at most` });
     return z.NEVER;
   })
+  .optional()
   .meta({ description: 'symbols with commas between them; default: all', examples: ['COMI,SWDY'] });
 
 const time = (what: string) =>
-  z
-    .string()
-    .max(64)
-    .transform((text, context) => {
-      const micros = parseTime(text);
+  text
+    .max(64, TIME_FORM)
+    .transform((given, context) => {
+      const micros = parseTime(given);
       if (micros >= 0 && micros <= MAX_TIME_MICROS) return micros;
       context.addIssue({ code: 'custom', message: TIME_FORM });
       return z.NEVER;
     })
+    .optional()
     .meta({
       description: `${what}; RFC 3339 with a zone, or whole microseconds since 1970`,
       examples: ['2025-12-01T08:00:00Z'],
@@ -74,20 +78,26 @@ const time = (what: string) =>
 const date = (fallback: string) =>
   z.iso
     .date('must be a day such as 2025-12-01')
-    .refine((text) => text >= '2000-01-01' && text < '2100-01-01', 'must lie between 2000 and 2099')
+    .refine((day) => day >= '2000-01-01' && day < '2100-01-01', 'must lie between 2000 and 2099')
+    .optional()
     .meta({ description: `a day in the exchange's time zone; default: ${fallback}`, examples: ['2025-12-01'] });
 
-const limit = (most: number, fallback: number) =>
+const oneOf = <Choice extends string>(choices: readonly Choice[], fallback: NoInfer<Choice>, description: string) =>
   z
-    .string()
-    .regex(/^\d{1,9}$/, `must be a whole number from 1 to ${most}`)
-    .transform(Number)
-    .refine((count) => count >= 1 && count <= most, `must be a whole number from 1 to ${most}`)
+    .enum(choices, `must be one of ${choices.join(', ')}`)
     .default(fallback)
-    .meta({ description: `how many, from 1 to ${most}; default ${fallback}`, examples: [String(fallback)] });
+    .meta({ description });
 
-const from = time('from when on, inclusive').optional();
-const to = time('until when, exclusive').optional();
+const limit = (most: number, fallback: number) => {
+  const form = `must be a whole number from 1 to ${most}`;
+  return z.coerce
+    .number({ error: form })
+    .int(form)
+    .min(1, form)
+    .max(most, form)
+    .default(fallback)
+    .meta({ description: 'how many at the most' });
+};
 
 interface Range {
   readonly from?: number | undefined;
@@ -97,19 +107,16 @@ const isForward = (range: Range): boolean =>
   range.from === undefined || range.to === undefined || range.from < range.to;
 const BACKWARD = { path: ['to'], message: 'must be later than from' };
 
-export const lastRequest: z.ZodType<LastRequest> = z.strictObject({ symbols: symbols.optional() });
+export const symbolsRequest: z.ZodType<Record<string, never>> = z.strictObject({});
+
+export const lastRequest: z.ZodType<LastRequest> = z.strictObject({ symbols });
 
 export const barsRequest: z.ZodType<BarsRequest> = z
   .strictObject({
     symbol,
-    interval: z
-      .enum(['1m', '5m', '15m', '1h', '1d'])
-      .default('1m')
-      .meta({ description: 'width of a bar; a day begins at midnight of the exchange' }),
-    from: from.meta({
-      description: 'first bar begins then or later; without it the newest bars before `to` are given',
-    }),
-    to,
+    interval: oneOf(API_INTERVALS, '1m', 'width of a bar; a day begins at midnight of the exchange'),
+    from: time('first bar begins then or later; without it the newest bars before `to` are given'),
+    to: time('bars begin before that; default: all there are'),
     limit: limit(MAX_BARS, 500),
   })
   .refine(isForward, BACKWARD);
@@ -117,29 +124,23 @@ export const barsRequest: z.ZodType<BarsRequest> = z
 export const ticksRequest: z.ZodType<TicksRequest> = z
   .strictObject({
     symbol,
-    from: from.meta({ description: 'from when on, inclusive; default: 24 hours before `to`' }),
-    to: to.meta({ description: 'until when, exclusive; default: all there is' }),
+    from: time('from when on, inclusive; default: 24 hours before `to`'),
+    to: time('until when, exclusive; default: all there are'),
     limit: limit(MAX_TICKS, 1_000),
-    cursor: z
-      .string()
-      .min(1)
-      .max(64)
-      .optional()
-      .meta({ description: '`next` of the page before; give the other values unchanged' }),
+    cursor: text.min(1).max(64).optional().meta({
+      description: '`next` of the page before; give the other values unchanged',
+    }),
   })
   .refine(isForward, BACKWARD);
 
 export const topRequest: z.ZodType<TopRequest> = z.strictObject({
-  date: date('today').optional(),
-  by: z
-    .enum(['volume', 'turnover', 'trades'])
-    .default('volume')
-    .meta({ description: 'what is compared: shares, money, or number of trades' }),
+  date: date('today'),
+  by: oneOf(['volume', 'turnover', 'trades'], 'volume', 'what is compared: shares, money, or number of trades'),
   limit: limit(MAX_SYMBOLS, 10),
 });
 
 export const boardRequest: z.ZodType<BoardRequest> = z.strictObject({
-  date: date('the last one on which anything was traded').optional(),
+  date: date('the last one on which anything was traded'),
 });
 
 /** The range a request means. @param nowMicros ends a range that has no end a little after the latest possible tick */
@@ -154,7 +155,7 @@ export function rangeOf(
 }
 
 /** NaN for anything else. In an address `+` means a space: the zone `+02:00` is taken with either. */
-function parseTime(text: string): number {
-  if (/^\d{1,16}$/.test(text)) return Number(text);
-  return parseIsoMicros(text.replace(/ (\d\d:?\d\d)$/, '+$1'));
+function parseTime(given: string): number {
+  if (/^\d{1,16}$/.test(given)) return Number(given);
+  return parseIsoMicros(given.replace(/ (\d\d:?\d\d)$/, '+$1'));
 }

@@ -15,6 +15,8 @@ export interface PostgresConnectionOptions {
   readonly applicationName?: string;
   /** PostgreSQL ends a statement that takes longer. Default: no limit. */
   readonly statementTimeoutMs?: number;
+  /** A query unanswered for so long rejects, and a pool gives up its connection. Default: no limit. */
+  readonly answerTimeoutMs?: number;
   /** Longest time until the session stands; default 5 s. */
   readonly connectTimeoutMs?: number;
   /** A lost session is not logged: the caller hears of it by its own query. */
@@ -72,6 +74,7 @@ function clientConfigOf(config: Config, options: PostgresConnectionOptions): Cli
     keepAlive: true,
     keepAliveInitialDelayMillis: KEEP_ALIVE_DELAY_MS,
     ...(options.statementTimeoutMs === undefined ? {} : { statement_timeout: options.statementTimeoutMs }),
+    ...(options.answerTimeoutMs === undefined ? {} : { query_timeout: options.answerTimeoutMs }),
   };
 }
 
