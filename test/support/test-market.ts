@@ -45,11 +45,7 @@ export async function openTestMarket(): Promise<TestMarket> {
   const children = new Set<ChildProcess>();
 
   const spawnCommand = (args: readonly string[], changes: Record<string, string> = {}): ChildProcess => {
-    const child = spawn(process.execPath, ['--import', 'tsx', 'src/cli.ts', ...args], {
-      cwd: PROJECT,
-      env: { ...process.env, ...environment, ...changes },
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
+    const child = commandIn({ ...environment, ...changes }, args);
     children.add(child);
     child.once('exit', () => children.delete(child));
     return child;
@@ -76,6 +72,15 @@ export async function openTestMarket(): Promise<TestMarket> {
       await database.close();
     },
   };
+}
+
+/** Starts a command as a process of its own, in this environment. */
+export function commandIn(environment: Record<string, string>, args: readonly string[]): ChildProcess {
+  return spawn(process.execPath, ['--import', 'tsx', 'src/cli.ts', ...args], {
+    cwd: PROJECT,
+    env: { ...process.env, ...environment },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
 }
 
 /** Collects a child's output until it ends. */
