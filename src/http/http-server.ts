@@ -57,7 +57,10 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
   if (server instanceof TlsServer) reloadTlsFiles(server, options);
   app.setNotFoundHandler((request, reply) => {
     if (!SOCKET_PATHS.has(request.url.split('?', 1)[0] ?? '')) return reply.code(404).send({ error: 'not found' });
-    return reply.code(426).header('upgrade', 'websocket').send({ error: 'a WebSocket upgrade is needed' });
+    return reply
+      .code(426)
+      .headers({ upgrade: 'websocket', connection: 'close' })
+      .send({ error: 'a WebSocket upgrade is needed' });
   });
   app.setErrorHandler((error, _request, reply) => {
     const status = statusOf(error);

@@ -26,6 +26,7 @@ export class UpgradeRefusal extends Error {
 export function checkUpgrade(request: IncomingMessage): string {
   const { headers } = request;
   if (request.httpVersion !== '1.1') throw new UpgradeRefusal(400, 'HTTP/1.1 is needed');
+  if (headers.host === undefined) throw new UpgradeRefusal(400, 'a Host header is needed');
   if (request.method !== 'GET') throw new UpgradeRefusal(405, 'GET is needed', { Allow: 'GET' });
   if (request.rawHeaders.length / 2 > MAX_HEADERS) throw new UpgradeRefusal(400, 'too many headers');
   if (headers['content-length'] !== undefined || headers['transfer-encoding'] !== undefined) {

@@ -90,6 +90,7 @@ function readField(reader: MsgpackReader): Field {
 
 function parseJson(bytes: Buffer, checker: TickChecker, options: TickCheckOptions): FeedRequest {
   const message = parseJsonObject(bytes);
+  if (Object.keys(message).length > MAX_KEYS) throw new BadFrameError('too many keys');
   const fields = new Map<string, Field>();
   let ticks: CheckedTicks | undefined;
   for (const [key, value] of Object.entries(message)) {

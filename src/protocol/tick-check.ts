@@ -114,6 +114,7 @@ export class TickChecker {
     rows.forEach((row, index) => {
       if (!Array.isArray(row) || row.length < 3 || row.length > 4)
         throw new BadFrameError('a tick is not [symbol, price, volume, time]');
+      if (row.some(isNested)) throw new BadFrameError('nested too deeply');
       const symbol: unknown = row[0];
       this.#checkJsonRow(row, options);
       firstDay = this.#judgeSpread(firstDay, options.maxDays);
@@ -248,6 +249,10 @@ function readNumber(reader: MsgpackReader): number {
   if (byte < 0x80 || byte >= 0xe0 || (byte >= 0xca && byte <= 0xd3)) return reader.number();
   reader.skip(0);
   return Number.NaN;
+}
+
+function isNested(value: unknown): boolean {
+  return typeof value === 'object' && value !== null;
 }
 
 function jsonTime(time: unknown, nowMicros: number): number {
