@@ -102,6 +102,7 @@ export class FeedClient implements AsyncDisposable {
     this.#opened.catch(() => undefined);
     const journal = options.journal;
     for (const frame of journal?.frames() ?? []) this.#outbox.restore(frame);
+    this.#outbox.committedUpTo(journal?.committedSeq ?? 0, Date.now());
     this.#link = new FeedLink({
       url: toFeedUrl(options.url),
       feed: options.feed,

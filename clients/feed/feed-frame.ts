@@ -36,8 +36,12 @@ export function encodeFrame(seq: number, prev: number, ticks: readonly Tick[]): 
   writer.msgpackShortString(KEY_TICKS);
   writer.msgpackArrayHeader(ticks.length);
   for (const tick of ticks) writeTick(tick);
-  const message = writer.copy();
-  return { seq, prev, ticks: ticks.length, bytes: message.length + KEPT_OVERHEAD_BYTES, skip: false, message };
+  return keptFrame(seq, prev, ticks.length, writer.copy());
+}
+
+/** A frame from the message that carries it. */
+export function keptFrame(seq: number, prev: number, ticks: number, message: Buffer): FeedFrame {
+  return { seq, prev, ticks, bytes: message.length + KEPT_OVERHEAD_BYTES, skip: false, message };
 }
 
 /** Encodes the declaration that what lies after `to` up to `next` cannot be supplied. */

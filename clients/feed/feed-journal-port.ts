@@ -6,7 +6,9 @@ export interface FeedJournal {
   readonly instance: string;
   /** Highest attempt ever used. */
   readonly attempt: number;
-  /** Frames kept, oldest first. */
+  /** Highest seq known durable. */
+  readonly committedSeq: number;
+  /** Frames kept, oldest first, committed ones within their grace among them. */
   frames(): Iterable<FeedFrame>;
   keepAttempt(attempt: number): void;
   append(frame: FeedFrame): void;
