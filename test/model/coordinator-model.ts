@@ -1,0 +1,327 @@
+import { ChainFilter, type FeedRow } from '../../src/flush/chain-filter.ts';
+import { PlaceJudge, type PlaceObservation } from '../../src/flush/place-judge.ts';
+import { FlushTransaction, type ModelAdvance } from './database-model.ts';
+import type { ModelFrame } from './feed-model.ts';
+import { ask, type Call, type Job, ServiceFailure } from './model-call.ts';
+import type { ModelEntry, ModelPage } from './redis-model.ts';
+import type { World } from './world.ts';
+
+type Steps<T> = Generator<Call<unknown>, T, void>;
+
+/** What one transaction is to store; see `flush/flush-batch.ts`. */
+interface Batch {
+  readonly read: ModelPage;
+  readonly rows: ReadonlyMap<string, FeedRow>;
+  readonly frames: readonly ModelFrame[];
+  readonly advances: readonly ModelAdvance[];
+  readonly passed: readonly ModelEntry[];
+  readonly leftOver: ReadonlySet<number>;
+}
+
+const NO_ENTRY = 0;
+const MAX_ENTRIES_A_PAGE = 8;
+const MAX_FOREIGN = 50;
+
+/** One flush coordinator: `flush-cycle.ts`, `batch-reader.ts` and `judge-rounds.ts`, in small and step by step. */
+export class CoordinatorModel {
+  readonly name: string;
+  readonly #world: World;
+  readonly #judge = new PlaceJudge();
+  #observed: readonly PlaceObservation[] = [];
+  #rows = new Map<string, FeedRow>();
+  #cursor = NO_ENTRY;
+  #run = '';
+  #incarnation: string | undefined;
+  #prefetched: Batch | undefined;
+  readonly #committedIds = new Set<number>();
+  readonly #foreign = new Map<number, ModelEntry>();
+  #trimIncarnation: string | undefined;
+  #transaction: FlushTransaction | undefined;
+  /** The session with PostgreSQL was lost: what is believed is read again. */
+  isSessionLost = true;
+  /** Turns completed, of flushing or judging. */
+  turns = 0;
+
+  constructor(world: World, name: string) {
+    this.#world = world;
+    this.name = name;
+  }
+
+  get transaction(): FlushTransaction | undefined {
+    return this.#transaction;
+  }
+
+  *run(): Job {
+    for (;;) {
+      try {
+        if (this.isSessionLost) {
+          yield* ask('database', 'connect', () => (this.isSessionLost = false));
+          this.#startOver();
+          this.#resetJudge();
+        }
+        const atEnd = yield* this.#flushOnce();
+        if (atEnd) yield* this.#judgeTurn();
+      } catch (error) {
+        if (!(error instanceof ServiceFailure)) throw error;
+        this.#loseOrRollBack(error);
+        this.#discard();
+        this.#resetJudge();
+      }
+      this.turns += 1;
+      yield* ask('none', 'pause', () => undefined);
+    }
+  }
+
+  /** @returns true when the stream had nothing new */
+  *#flushOnce(): Steps<boolean> {
+    const prefetched = this.#prefetched;
+    this.#prefetched = undefined;
+    const batch = prefetched ?? (yield* this.#prepare(this.#cursor, this.#rows));
+    if (batch.read.entries.length === 0) return batch.read.atEnd;
+    if (batch.frames.length === 0) {
+      this.#pass(batch);
+      return false;
+    }
+    const restores = yield* this.#write(batch);
+    if (restores === undefined) {
+      this.#discard();
+      return false;
+    }
+    for (const { feed, to, generation } of batch.advances) this.#rows.set(feed, { seq: to, generation });
+    this.#pass(batch);
+    yield* this.#announce(batch, restores);
+    yield* this.#trim();
+    return false;
+  }
+
+  *#prepare(after: number, known: ReadonlyMap<string, FeedRow>): Steps<Batch> {
+    const read = yield* this.#read(after);
+    const { database } = this.#world;
+    let rows = known;
+    if (read.entries.some((entry) => known.get(entry.feed)?.generation !== entry.generation)) {
+      const now = yield* ask('database', 'read rows', () => database.read());
+      rows = new Map([...known, ...now]);
+    }
+    return this.#plan(read, rows);
+  }
+
+  /** `BatchReader.next`: a cursor means nothing in another run or incarnation. */
+  *#read(after: number): Steps<ModelPage> {
+    const { redis, rules } = this.#world;
+    const page = yield* ask('redis', 'read', () => redis.read(after, MAX_ENTRIES_A_PAGE));
+    if (!rules.guardsCursor || (page.run === this.#run && page.incarnation === this.#incarnation)) return page;
+    this.#run = page.run;
+    this.#incarnation = page.incarnation;
+    this.#cursor = NO_ENTRY;
+    return after === NO_ENTRY ? page : { ...page, entries: [], atEnd: false };
+  }
+
+  /** `planBatch`, with frames instead of ticks. */
+  #plan(read: ModelPage, rows: ReadonlyMap<string, FeedRow>): Batch {
+    const { rules, framesABatch } = this.#world;
+    const filter: ChainFilter = rules.newFilter(rows);
+    const frames: ModelFrame[] = [];
+    const writers = new Map<string, string>();
+    const passed: ModelEntry[] = [];
+    const leftOver = new Set<number>();
+    let isFull = false;
+    for (const entry of read.entries) {
+      for (const frame of entry.frames) {
+        if (frames.length >= framesABatch) {
+          isFull = true;
+          break;
+        }
+        const verdict = filter.judge(entry.feed, entry.generation, frame.prev, frame.seq);
+        if (verdict === 'repeat') continue;
+        if (verdict !== 'take') {
+          filter.breakOff(entry.feed);
+          leftOver.add(entry.id);
+          continue;
+        }
+        filter.take(entry.feed, frame.seq);
+        frames.push(frame);
+        writers.set(entry.feed, entry.writer);
+      }
+      if (isFull) break;
+      passed.push(entry);
+    }
+    const advances: ModelAdvance[] = [];
+    for (const [feed, writer] of writers) {
+      const row = rows.get(feed);
+      const to = filter.reached(feed);
+      if (row !== undefined && to !== undefined)
+        advances.push({ feed, generation: row.generation, from: row.seq, to, writer });
+    }
+    return { read, rows, frames, advances, passed, leftOver };
+  }
+
+  /**
+   * `runFlushTransaction`, tried again without the ticks that the database refuses.
+   * @returns the database's history in which it is stored, or undefined: read again
+   */
+  *#write(batch: Batch): Steps<number | undefined> {
+    const { database, rules } = this.#world;
+    const feeds = batch.advances.map((advance) => advance.feed);
+    let poisoned = batch.frames.filter((frame) => frame.poisoned).length;
+    for (;;) {
+      const transaction = new FlushTransaction();
+      this.#transaction = transaction;
+      if (!(yield* ask('database', 'BEGIN', () => this.#begin(transaction)))) {
+        this.#rollBack();
+        this.isSessionLost = true;
+        return undefined;
+      }
+      const free = (): boolean => !transaction.isOpen || !database.isLockedForOthers(feeds, transaction);
+      const rows = yield* ask('database', 'lock rows', () => database.lockRows(transaction, feeds), free);
+      if (rules.readsRowsAgain && !batch.advances.every((each) => isAsAssumed(each, rows))) {
+        this.#rollBack();
+        return undefined;
+      }
+      if (poisoned > 0) {
+        poisoned -= 1;
+        this.#rollBack();
+        continue;
+      }
+      if (this.#world.prefetches && !batch.read.atEnd) yield* this.#prefetch(batch);
+      yield* ask('database', 'advance', () => database.advance(transaction, batch.advances, batch.frames), free);
+      const restores = yield* ask('database', 'COMMIT', () => database.commit(transaction));
+      this.#transaction = undefined;
+      return restores;
+    }
+  }
+
+  #begin(transaction: FlushTransaction): boolean {
+    if (this.isSessionLost) throw new ServiceFailure('database', true);
+    return this.#world.database.begin(transaction);
+  }
+
+  *#prefetch(batch: Batch): Steps<void> {
+    const rowsAfter = new Map(batch.rows);
+    for (const { feed, to, generation } of batch.advances) rowsAfter.set(feed, { seq: to, generation });
+    try {
+      this.#prefetched = yield* this.#prepare(batch.passed.at(-1)?.id ?? this.#cursor, rowsAfter);
+    } catch (error) {
+      if (!(error instanceof ServiceFailure)) throw error;
+    }
+  }
+
+  #pass({ read, passed, leftOver }: Batch): void {
+    if (read.incarnation !== this.#trimIncarnation) this.#forgetEntries();
+    this.#trimIncarnation = read.incarnation;
+    const last = passed.at(-1);
+    if (last === undefined) return;
+    const isSameStream = read.run === this.#run && read.incarnation === this.#incarnation;
+    if (isSameStream || !this.#world.rules.guardsCursor) this.#cursor = last.id;
+    for (const entry of passed) {
+      if (leftOver.has(entry.id)) this.#foreign.set(entry.id, entry);
+      else {
+        this.#committedIds.add(entry.id);
+        this.#foreign.delete(entry.id);
+      }
+    }
+  }
+
+  *#announce({ advances }: Batch, restores: number): Steps<void> {
+    const { redis } = this.#world;
+    try {
+      yield* ask('redis', 'publish', () => {
+        for (const { feed, generation, to } of advances) this.#world.tellGateways({ feed, generation, seq: to, restores });
+        return redis.run;
+      });
+    } catch (error) {
+      if (!(error instanceof ServiceFailure)) throw error;
+    }
+  }
+
+  *#trim(): Steps<void> {
+    const { redis, keepsCommitted } = this.#world;
+    const incarnation = this.#trimIncarnation;
+    const due = keepsCommitted ? new Set<number>() : new Set(this.#committedIds);
+    const foreign = new Map([...this.#foreign].slice(0, MAX_FOREIGN));
+    for (const id of due) this.#committedIds.delete(id);
+    const gone = yield* ask('redis', 'settle', () => redis.settle(incarnation, due, foreign));
+    for (const id of gone ?? []) this.#foreign.delete(id);
+  }
+
+  /** `JudgeRounds.turn`. */
+  *#judgeTurn(): Steps<void> {
+    if (!this.#world.rules.judges) return;
+    const unconfirmed = yield* this.#stillUnconfirmed();
+    if (unconfirmed.length > 0) yield* this.#round(unconfirmed);
+    else this.#judge.abandonRound();
+    this.#observed = (yield* this.#observe()).filter((place) => PlaceJudge.isSuspicious(place));
+  }
+
+  *#stillUnconfirmed(): Steps<PlaceObservation[]> {
+    if (this.#observed.length === 0 || !(yield* this.#readToEnd())) return [];
+    const { database } = this.#world;
+    const rows = yield* ask('database', 'judge rows', () => database.read());
+    return this.#observed.filter((place) => PlaceJudge.isSuspicious({ ...place, row: rows.get(place.feed) }));
+  }
+
+  *#round(suspects: readonly PlaceObservation[]): Steps<void> {
+    const names = new Set(suspects.map((place) => place.feed));
+    const before = (yield* this.#observe()).filter((place) => names.has(place.feed) && PlaceJudge.isSuspicious(place));
+    if (this.#world.rules.rewindsBeforeJudging) this.#startOver();
+    if (!(yield* this.#readToEnd())) return this.#judge.abandonRound();
+    const { database, redis } = this.#world;
+    const rows = yield* ask('database', 'judge rows', () => database.read());
+    for (const { feed, run, generation } of this.#judge.endRound(before, rows))
+      yield* ask('redis', 'condemn', () => redis.condemn(feed, run, generation));
+  }
+
+  *#observe(): Steps<PlaceObservation[]> {
+    const { redis, database } = this.#world;
+    const { run, places } = yield* ask('redis', 'observe', () => ({ run: redis.run, places: redis.places() }));
+    const rows = yield* ask('database', 'observe', () => database.read());
+    const observations: PlaceObservation[] = [];
+    for (const [feed, { generation, position, run: placeRun }] of places) {
+      if (placeRun === run) observations.push({ feed, run, generation, position, row: rows.get(feed) });
+    }
+    return observations;
+  }
+
+  *#readToEnd(): Steps<boolean> {
+    while (!this.isSessionLost) if (yield* this.#flushOnce()) return true;
+    return false;
+  }
+
+  #startOver(): void {
+    this.#discard();
+    this.#forgetEntries();
+    this.#cursor = NO_ENTRY;
+  }
+
+  #forgetEntries(): void {
+    this.#committedIds.clear();
+    this.#foreign.clear();
+  }
+
+  #discard(): void {
+    this.#prefetched = undefined;
+    this.#rows = new Map();
+  }
+
+  #resetJudge(): void {
+    this.#observed = [];
+    this.#judge.abandonRound();
+  }
+
+  /** A session that does not answer is given up; what the server still does with its transaction is not known. */
+  #loseOrRollBack(failure: ServiceFailure): void {
+    if (failure.server === 'database' && failure.mayBeDone) {
+      this.isSessionLost = true;
+      this.#transaction = undefined;
+    } else this.#rollBack();
+  }
+
+  #rollBack(): void {
+    if (this.#transaction !== undefined) this.#world.database.abort(this.#transaction);
+    this.#transaction = undefined;
+  }
+}
+
+function isAsAssumed({ feed, generation, from }: ModelAdvance, rows: ReadonlyMap<string, FeedRow>): boolean {
+  const now = rows.get(feed);
+  return now !== undefined && now.seq === from && now.generation === generation;
+}

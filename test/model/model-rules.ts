@@ -1,0 +1,75 @@
+import {
+  appendFrames,
+  condemnPlace,
+  mayTrimForeign,
+  openPlace,
+  renewPlace,
+  seePlace,
+} from '../../src/buffer/place-rules.ts';
+import { ChainFilter, type FeedRow } from '../../src/flush/chain-filter.ts';
+
+/**
+ * The rules a model runs by. `PRODUCTION_RULES` are the functions and classes of `src/` themselves; a mutation replaces
+ * one of them, to show that the model notices.
+ */
+export interface ModelRules {
+  readonly openPlace: typeof openPlace;
+  readonly seePlace: typeof seePlace;
+  readonly renewPlace: typeof renewPlace;
+  readonly appendFrames: typeof appendFrames;
+  readonly condemnPlace: typeof condemnPlace;
+  readonly mayTrimForeign: typeof mayTrimForeign;
+  newFilter(rows: ReadonlyMap<string, FeedRow>): ChainFilter;
+
+  /** `pg_try_advisory_xact_lock` at the start of a flush. */
+  readonly takesFlushLock: boolean;
+  /** `FOR NO KEY UPDATE` when a flush reads its rows. */
+  readonly locksRows: boolean;
+  /** A flush reads its rows again under the lock and compares them with what it built on. */
+  readonly readsRowsAgain: boolean;
+  /** The UPDATE of a watermark names the generation and seq it expects. */
+  readonly comparesAndSets: boolean;
+  /** A renewal takes the tag of the state before its UPDATE, not after it. */
+  readonly seesBeforeUpdate: boolean;
+  /** `committed` is told only for the connection's own generation. */
+  readonly tellsOwnGenerationOnly: boolean;
+  /** An append that stays unanswered gives the place up. */
+  readonly givesUpUnanswered: boolean;
+  /** A cursor belongs to one run and one incarnation of the stream. */
+  readonly guardsCursor: boolean;
+  /** The look: gateways compare their sessions with what Redis and the database say. */
+  readonly looks: boolean;
+  /** Coordinators condemn broken places. */
+  readonly judges: boolean;
+  /** A judge reads the stream from its start before it condemns. */
+  readonly rewindsBeforeJudging: boolean;
+  /** The `have` of an open is where the process began to number, not the highest seq it was told accepted. */
+  readonly claimsOwnStart: boolean;
+}
+
+export const PRODUCTION_RULES: ModelRules = {
+  openPlace,
+  seePlace,
+  renewPlace,
+  appendFrames,
+  condemnPlace,
+  mayTrimForeign,
+  newFilter: (rows) => new ChainFilter(rows),
+  takesFlushLock: true,
+  locksRows: true,
+  readsRowsAgain: true,
+  comparesAndSets: true,
+  seesBeforeUpdate: true,
+  tellsOwnGenerationOnly: true,
+  givesUpUnanswered: true,
+  guardsCursor: true,
+  looks: true,
+  judges: true,
+  rewindsBeforeJudging: true,
+  claimsOwnStart: true,
+};
+
+/** A promise of the delivery contract does not hold: what the model looks for. */
+export class ContractBroken extends Error {
+  override readonly name = 'ContractBroken';
+}

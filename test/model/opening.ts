@@ -1,0 +1,69 @@
+import type { OpenClaim } from '../../src/buffer/place-rules.ts';
+import { ask, type Call, ServiceFailure } from './model-call.ts';
+import type { World } from './world.ts';
+
+export type Opening =
+  | {
+      readonly outcome: 'opened';
+      readonly generation: string;
+      readonly position: number;
+      readonly committed: number;
+      /** History of the database in which `committed` was read. */
+      readonly restores: number;
+    }
+  | { readonly outcome: 'late' | 'taken' | 'spaced' | 'not-now' };
+
+const MAX_ROUNDS = 5;
+
+/** `ingest/place-opener.ts`, step by step: open, or see → UPDATE → renew. */
+export function* openPlaceOf(world: World, feed: string, claim: OpenClaim): Generator<Call<unknown>, Opening, void> {
+  const { redis, database, rules } = world;
+  try {
+    for (let round = 0; round < MAX_ROUNDS; round++) {
+      const { outcome, state } = yield* ask('redis', 'open', () => redis.open(feed, claim));
+      if (outcome === 'opened' && state !== undefined) {
+        const { generation, position } = state;
+        return { outcome, generation, position, ...(yield* readCommitted(world, feed, generation, position)) };
+      }
+      if (outcome !== 'none') return { outcome: outcome === 'opened' ? 'not-now' : outcome };
+      let tag = yield* ask('redis', 'see', () => redis.see(feed));
+      if (tag === undefined) continue;
+      const generation = world.newMark('generation');
+      const { restores, row } = yield* ask(
+        'database',
+        'renew',
+        () => ({ restores: database.restores, row: database.renew(feed, generation) }),
+        () => !database.isLockedForOthers([feed], undefined),
+      );
+      if (!rules.seesBeforeUpdate) tag = (yield* ask('redis', 'see', () => redis.see(feed))) ?? tag;
+      const tagSeen = tag;
+      const renewed = yield* ask('redis', 'renew', () => redis.renew(feed, tagSeen, generation, row, claim));
+      if (renewed.outcome === 'changed') continue;
+      if (renewed.outcome !== 'opened') return { outcome: renewed.outcome };
+      return { outcome: 'opened', generation, position: row.seq, committed: row.seq, restores };
+    }
+  } catch (error) {
+    if (!(error instanceof ServiceFailure)) throw error;
+  }
+  return { outcome: 'not-now' };
+}
+
+/** What is durable of a place that goes on; nothing where the database does not say. */
+function* readCommitted(
+  world: World,
+  feed: string,
+  generation: string,
+  position: number,
+): Generator<Call<unknown>, { readonly committed: number; readonly restores: number }, void> {
+  const { database } = world;
+  try {
+    const { row, restores } = yield* ask('database', 'read row', () => ({
+      row: database.rows.get(feed),
+      restores: database.restores,
+    }));
+    if (row?.generation === generation) return { committed: Math.min(row.seq, position), restores };
+  } catch (error) {
+    if (!(error instanceof ServiceFailure)) throw error;
+  }
+  return { committed: 0, restores: 0 };
+}
