@@ -53,6 +53,7 @@ export class Checker implements AsyncDisposable {
   #timer: NodeJS.Timeout | undefined;
   #comparing = false;
   #isPaused = false;
+  #sampling: Promise<void> | undefined;
   #epoch = 0;
   samples = 0;
   comparisons = 0;
@@ -105,6 +106,11 @@ export class Checker implements AsyncDisposable {
       if (rssMb > this.#options.maxRssMb) this.violation(`${process.name} uses ${Math.round(rssMb)} MiB`);
     }
     if (this.#isPaused) return;
+    this.#sampling ??= this.#sampleOnce().finally(() => (this.#sampling = undefined));
+    await this.#sampling;
+  }
+
+  async #sampleOnce(): Promise<void> {
     const epoch = this.#epoch;
     const samples = await this.#query<Sample>(SAMPLE_SQL.replaceAll('{prefix}', this.#options.prefix), [
       [...this.#seen.keys()],
