@@ -2,14 +2,14 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { Redis } from 'ioredis';
 
-export type ScriptName = 'open' | 'see' | 'renew' | 'append' | 'release' | 'condemn' | 'settle';
+export type ScriptName = 'open' | 'see' | 'renew' | 'append' | 'release' | 'condemn' | 'settle' | 'oldest';
 
 interface Script {
   readonly source: string;
   readonly sha: string;
 }
 
-const NAMES: readonly ScriptName[] = ['open', 'see', 'renew', 'append', 'release', 'condemn', 'settle'];
+const NAMES: readonly ScriptName[] = ['open', 'see', 'renew', 'append', 'release', 'condemn', 'settle', 'oldest'];
 
 const SCRIPTS: ReadonlyMap<ScriptName, Script> = new Map(
   NAMES.map((name) => {
