@@ -1,6 +1,6 @@
 import { BadFrameError } from './bad-frame-error.ts';
 import { ByteWriter } from './byte-writer.ts';
-import { MsgpackReader } from './msgpack-reader.ts';
+import type { MsgpackReader } from './msgpack-reader.ts';
 import {
   checkPrice,
   checkTime,
