@@ -174,10 +174,11 @@ class TimescaleFlushStore implements CoordinatorStore {
     return rows.map((row) => row.feed);
   }
 
-  readonly classify = (error: unknown) =>
-    error instanceof StoreSchemaError ? 'schema-drift' : classifySqlState(error);
+  classify(error: unknown) {
+    return error instanceof StoreSchemaError ? 'schema-drift' : classifySqlState(error);
+  }
 
-  readonly describeRefusal = (error: unknown): string => {
+  describeRefusal(error: unknown): string {
     const state = sqlStateOf(error) ?? '';
     const constraint =
       typeof error === 'object' && error !== null && 'constraint' in error ? String(error.constraint) : '';
@@ -188,7 +189,7 @@ class TimescaleFlushStore implements CoordinatorStore {
     ]
       .filter((part) => part !== '')
       .join(' ');
-  };
+  }
 }
 
 /** Logs flushes and failures; the gateway adds metrics. */

@@ -40,6 +40,7 @@ export interface Gateway extends AsyncDisposable {
 const COMMAND_TIMEOUT_MS = 5_000;
 const ROW_TIMEOUT_MS = 3_000;
 const CLOSE_WAIT_MS = 1_000;
+const LAST_FLUSH_MS = 300;
 
 /**
  * Starts a gateway: feeds in, ticks into Redis, acknowledgements back; with a flush coordinator beside it unless
@@ -221,6 +222,7 @@ class RunningGateway implements Gateway {
     clearInterval(this.#databaseTimer);
     this.#router.drain();
     await within(this.#keeper.drain(CLOSE_WAIT_MS), deadlineMs - Date.now());
+    if (this.#flusher === undefined) await this.#flushElsewhere();
     await this.#flusher?.[Symbol.asyncDispose]();
     await this.#registry.look();
     await this.#keeper.closeAll(CloseCode.shutdown, 'shutdown', CLOSE_WAIT_MS);
@@ -232,6 +234,12 @@ class RunningGateway implements Gateway {
     await this.#links.write.close();
     await this.#pool.end();
     this.#tokens[Symbol.dispose]();
+  }
+
+  /** With the coordinator in another process: asks for a flush, and gives its acknowledgements a moment. */
+  async #flushElsewhere(): Promise<void> {
+    await this.#feedEndpoint.buffer.requestFlush().catch(() => undefined);
+    await new Promise((resolve) => setTimeout(resolve, LAST_FLUSH_MS));
   }
 
   #writeLink(): RedisLink {

@@ -91,7 +91,7 @@ async function diagnoseRedis(config: Config): Promise<readonly Finding[]> {
   let link: RedisLink | undefined;
   try {
     const address = describeRedisAddress(config);
-    link = new RedisLink({ redis: redisOptions(config, REDIS_TIMEOUT_MS), role: 'doctor', address });
+    link = new RedisLink({ redis: redisOptions(config, 'doctor', REDIS_TIMEOUT_MS), role: 'doctor', address });
     await link.connect();
     const { version, maxmemoryPolicy, appendOnly } = link.facts;
     findings.push(versionFinding(version, address), policyFinding(maxmemoryPolicy), appendOnlyFinding(appendOnly));

@@ -22,10 +22,15 @@ export class SchemaDriftError extends Error {
 }
 
 export interface BatchWriterOptions {
-  readonly store: FlushStore;
+  readonly store: FlushStore & RefusalRules;
   readonly encoder: BatchEncoder;
-  readonly classify: (error: unknown) => ErrorClass;
-  readonly describeRefusal: (error: unknown) => string;
+}
+
+/** How the store sorts and words errors. */
+export interface RefusalRules {
+  classify(error: unknown): ErrorClass;
+  /** One line for logs and for the `reason` of a rejected tick, without the row's content. */
+  describeRefusal(error: unknown): string;
 }
 
 /**
@@ -44,20 +49,23 @@ export async function writeBatch(
     try {
       return { result: await runFlushTransaction(client, options.store, encoded), written: encoded };
     } catch (error) {
-      const kind = options.classify(error);
+      const kind = options.store.classify(error);
       if (kind === 'retry') throw error;
-      if (kind === 'schema-drift') throw new SchemaDriftError(options.describeRefusal(error), { cause: error });
+      if (kind === 'schema-drift') throw new SchemaDriftError(options.store.describeRefusal(error), { cause: error });
       const row = await findRefusedRow(client, encoded, refused, error, options);
-      if (row === undefined) throw new SchemaDriftError(options.describeRefusal(error), { cause: error });
-      refused.set(row, `refused_by_database: ${options.describeRefusal(error)}`);
+      if (row === undefined) throw new SchemaDriftError(options.store.describeRefusal(error), { cause: error });
+      refused.set(row, `refused_by_database: ${options.store.describeRefusal(error)}`);
       const { length } = encoded.batch.columns;
       if (refused.size > MAX_REFUSED_TICKS || (refused.size * 2 > length && length > 1)) {
-        throw new SchemaDriftError(`${refused.size} of ${length} ticks refused: ${options.describeRefusal(error)}`, {
-          cause: error,
-        });
+        throw new SchemaDriftError(
+          `${refused.size} of ${length} ticks refused: ${options.store.describeRefusal(error)}`,
+          {
+            cause: error,
+          },
+        );
       }
       flushLogger.warn(
-        { refused: refused.size, reason: options.describeRefusal(error) },
+        { refused: refused.size, reason: options.store.describeRefusal(error) },
         'the database refuses a tick',
       );
       encoded = options.encoder.encode(encoded.batch, refused);
@@ -106,7 +114,7 @@ async function isRefused(
     await probeCopy(client, options.store, options.encoder.encodeOnly(batch, new Set(rows)));
     return false;
   } catch (error) {
-    if (options.classify(error) !== 'bad-tick') throw error;
+    if (options.store.classify(error) !== 'bad-tick') throw error;
     return true;
   }
 }

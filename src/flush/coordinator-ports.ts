@@ -1,6 +1,6 @@
 import type { Client } from 'pg';
 import type { StreamSource } from './batch-reader.ts';
-import type { ErrorClass } from './batch-writer.ts';
+import type { RefusalRules } from './batch-writer.ts';
 import type { FeedRow } from './chain-filter.ts';
 import type { BatchLimits } from './flush-batch.ts';
 import type { FlushStore } from './flush-transaction.ts';
@@ -35,16 +35,13 @@ export interface CoordinatorBuffer extends StreamSource {
 }
 
 /** The database as the coordinator needs it, beside its flush session. */
-export interface CoordinatorStore extends FlushStore {
+export interface CoordinatorStore extends FlushStore, RefusalRules {
   /** A session of its own for flushing, checked to be fit for it. */
   connect(): Promise<Client>;
   /** Rows of the watermarks table; missing where a feed has none. */
   readRows(feeds: readonly string[]): Promise<ReadonlyMap<string, FeedRow>>;
   /** Deletes rows of one-off feeds (`~…`) an hour after their last commit. @returns their names */
   deleteSpentFeeds(): Promise<string[]>;
-  classify(error: unknown): ErrorClass;
-  /** One line for logs and for the `reason` of a rejected tick, without the row's content. */
-  describeRefusal(error: unknown): string;
 }
 
 export interface CoordinatorOptions {

@@ -1,6 +1,6 @@
 import { BadFrameError } from '../protocol/bad-frame-error.ts';
-import { type EntryFrame, type StreamEntry } from '../protocol/stream-entry.ts';
-import { TickColumns } from '../protocol/tick-columns.ts';
+import type { EntryFrame, StreamEntry } from '../protocol/stream-entry.ts';
+import type { TickColumns } from '../protocol/tick-columns.ts';
 import { DAY_MICROS } from '../protocol/tick.ts';
 import { ChainFilter, type FeedRow } from './chain-filter.ts';
 

@@ -1,4 +1,4 @@
-import { describeError } from '../errors.ts';
+import { describeError, StoreSchemaError } from '../errors.ts';
 import { flushLogger } from '../logger.ts';
 import { SchemaDriftError } from './batch-writer.ts';
 import type {
@@ -175,7 +175,7 @@ export class FlushCoordinator {
     this.#cycle.shrink();
     this.#judge.reset();
     const why = describeError(error);
-    if (error instanceof SchemaDriftError) {
+    if (error instanceof SchemaDriftError || error instanceof StoreSchemaError) {
       if (this.#state.doing !== 'halted')
         flushLogger.error({ why }, 'flushing stopped: the database is not as Tickgate needs it');
       this.#state = { doing: 'halted', why };

@@ -107,8 +107,7 @@ export class FlushCycle {
       this.#pass(prepared, startedMs);
       return NOTHING_FLUSHED;
     }
-    const { classify, describeRefusal } = this.#store;
-    const options = { store: this.#store, encoder: slot.encoder, classify, describeRefusal };
+    const options = { store: this.#store, encoder: slot.encoder };
     const writing = session.exclusively(() => writeBatch(session.client, encoded, options));
     if (prefetch && !this.#isAtEnd) this.#prefetch(batch, slot);
     const { result, written } = await writing;

@@ -130,18 +130,18 @@ async function copyTicks(client: Client, prefix: string, bytes: Buffer): Promise
   );
   // Our own flag: after a server's error this stream looks writable still, and a write would throw. The listener stays,
   // because a stream whose connection is gone may emit a second error later.
-  let failed = false;
-  stream.on('error', () => (failed = true));
+  const state = { failed: false };
+  stream.on('error', () => (state.failed = true));
   const done = finished(stream);
   const settled = done.then(
     () => undefined,
     () => undefined,
   );
-  for (let at = 0; at < bytes.length && !failed; at += WRITE_BYTES) {
+  for (let at = 0; at < bytes.length && !state.failed; at += WRITE_BYTES) {
     const goesOn = stream.write(bytes.subarray(at, at + WRITE_BYTES));
     if (!goesOn) await Promise.race([once(stream, 'drain').catch(() => undefined), settled]);
   }
-  if (!failed) stream.end();
+  if (!state.failed) stream.end();
   await done;
 }
 
