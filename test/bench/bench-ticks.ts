@@ -1,0 +1,34 @@
+import { mix32 } from '../../clients/simulator/random.ts';
+import { DAY_MICROS } from '../../src/protocol/tick.ts';
+
+/** 2025-12-01T08:00:00Z. Ticks of a bench follow each other from there, one a millisecond. */
+export const BENCH_BASE_MICROS = 1_764_576_000_000_000;
+export const MICROS_A_TICK = 1_000;
+
+/** What the ticks of a run look like. */
+export interface TickShape {
+  /** Distinct symbols, drawn evenly; up to 10,000 have names of five letters. */
+  readonly symbols: number;
+  /** Neighbouring ticks are of so many days in turn. */
+  readonly days: number;
+}
+
+export function benchSymbol(number: number): string {
+  return `S${String(number).padStart(4, '0')}`;
+}
+
+export function symbolNumberOf(tick: number, { symbols }: TickShape): number {
+  return mix32(tick) % symbols;
+}
+
+export function priceOf(tick: number): number {
+  return ((mix32(tick ^ 0x5bd1_e995) % 10_000) + 100) / 100;
+}
+
+export function volumeOf(tick: number): number {
+  return mix32(tick ^ 0x2545_f491) % 10_000;
+}
+
+export function timeMicrosOf(tick: number, { days }: TickShape): number {
+  return BENCH_BASE_MICROS + tick * MICROS_A_TICK + (tick % days) * DAY_MICROS;
+}

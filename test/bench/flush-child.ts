@@ -1,0 +1,35 @@
+import { pathToFileURL } from 'node:url';
+import { loadConfig } from '../../src/config.ts';
+
+/**
+ * A process that flushes what is in the buffer each time it is asked to: the project's own coordinator, warm as in a
+ * gateway that has run for a while, and with no other work on its threads.
+ */
+export interface FlushAnswer {
+  readonly rows: number;
+  readonly wallSeconds: number;
+  readonly cpuSeconds: number;
+}
+
+const MICROS_A_SECOND = 1_000_000;
+const [modulePath = ''] = process.argv.slice(2);
+// oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the same module, from the sources or compiled
+const { Flusher } = (await import(pathToFileURL(modulePath).href)) as typeof import('../../src/flusher.ts');
+const config = loadConfig(process.env);
+
+async function flush(): Promise<FlushAnswer> {
+  const flusher = new Flusher(config);
+  const cpuStart = process.cpuUsage();
+  const startMs = performance.now();
+  const rows = await flusher.flushAll();
+  const wallSeconds = (performance.now() - startMs) / 1_000;
+  const { user, system } = process.cpuUsage(cpuStart);
+  await flusher[Symbol.asyncDispose]();
+  if (rows === undefined) throw new Error('another coordinator leads');
+  return { rows, wallSeconds, cpuSeconds: (user + system) / MICROS_A_SECOND };
+}
+
+process.on('message', () => {
+  void flush().then((answer) => process.send?.(answer));
+});
+process.send?.('ready');
