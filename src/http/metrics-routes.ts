@@ -1,0 +1,78 @@
+import { fastify, type FastifyInstance } from 'fastify';
+import { describeError, UsageError } from '../errors.ts';
+import { isLoopback } from './client-address.ts';
+
+/** What a scrape answers. */
+export interface MetricsSource {
+  readonly contentType: string;
+  text(): Promise<string>;
+}
+
+export interface RequestObserver {
+  onRequest(route: string, status: number, durationMs: number): void;
+}
+
+/** Headers of proxies: behind one on this machine, strangers too would seem to speak from here. */
+const PROXY_HEADERS = ['x-forwarded-for', 'forwarded', 'x-real-ip', 'via'];
+
+/** Adds `/metrics`, for programs on this machine only. */
+export function addMetricsRoute(app: FastifyInstance, source: MetricsSource): void {
+  app.get('/metrics', async (request, reply) => {
+    const isProxied = PROXY_HEADERS.some((name) => request.headers[name] !== undefined);
+    if (isProxied || !isLoopback(request.raw.socket.remoteAddress)) {
+      return reply.code(403).send({
+        error: 'metrics are for programs on the machine of the gateway',
+        remedy: 'the operator sets METRICS_PORT to give them a port of their own',
+      });
+    }
+    return reply
+      .header('Cache-Control', 'no-store')
+      .type(source.contentType)
+      .send(await source.text());
+  });
+}
+
+/** Tells how long each plain request took, by route. */
+export function observeRequests(app: FastifyInstance, observer: RequestObserver): void {
+  app.addHook('onResponse', async (request, reply) => {
+    observer.onRequest(request.routeOptions.url ?? 'none', reply.statusCode, reply.elapsedTime);
+  });
+}
+
+/** A port that answers `/metrics` to everybody who reaches it, and nothing else. */
+export class MetricsServer implements AsyncDisposable {
+  readonly #app: FastifyInstance;
+
+  private constructor(app: FastifyInstance) {
+    this.#app = app;
+  }
+
+  get port(): number {
+    const address = this.#app.server.address();
+    return typeof address === 'object' && address !== null ? address.port : 0;
+  }
+
+  /** @throws {UsageError} when the port is taken */
+  static async start(host: string, port: number, source: MetricsSource): Promise<MetricsServer> {
+    const app = fastify({ logger: false, forceCloseConnections: true });
+    app.get('/metrics', async (_request, reply) =>
+      reply
+        .header('Cache-Control', 'no-store')
+        .type(source.contentType)
+        .send(await source.text()),
+    );
+    try {
+      await app.listen({ host, port });
+    } catch (cause) {
+      throw new UsageError(`cannot listen for metrics on ${host}:${port}: ${describeError(cause)}`, {
+        remedy: 'choose another METRICS_PORT, or stop what listens there',
+        cause,
+      });
+    }
+    return new MetricsServer(app);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#app.close();
+  }
+}
