@@ -11,6 +11,7 @@ import type { CoordinatorObserver, CoordinatorState, CoordinatorStore } from './
 import { FlushCoordinator } from './flush/flush-coordinator.ts';
 import type { FlushBatch } from './flush/flush-batch.ts';
 import { flushLogger, storeLogger } from './logger.ts';
+import type { GatewayMetrics } from './metrics.ts';
 import { checkSchema, type SchemaCheck } from './store/check-schema.ts';
 import { FeedWatermarks } from './store/feed-watermarks.ts';
 import { connectPostgres, createPostgresPool } from './store/postgres-connection.ts';
@@ -69,6 +70,11 @@ export class Flusher implements AsyncDisposable {
 
   get state(): CoordinatorState {
     return this.coordinator.state;
+  }
+
+  /** How often its connections to Redis were lost. */
+  get redisReconnects(): Readonly<Record<string, number>> {
+    return { flush: this.#reader.reconnects, 'flush requests': this.#requests.reconnects };
   }
 
   /** What weakens the promise on the database's side, as the last connection found it. */
@@ -192,9 +198,15 @@ class TimescaleFlushStore implements CoordinatorStore {
   }
 }
 
-/** Logs flushes and failures; the gateway adds metrics. */
-export function loggingObserver(): CoordinatorObserver {
+/** Logs flushes and counts them. */
+export function flushObserver(metrics: GatewayMetrics): CoordinatorObserver {
   return {
-    onFlush: ({ rows, rejected, flushMs }) => flushLogger.debug({ rows, rejected, flushMs }, 'flushed'),
+    onFlush: (report) => {
+      const { rows, rejected, flushMs } = report;
+      flushLogger.debug({ rows, rejected, flushMs }, 'flushed');
+      metrics.onFlush(report);
+    },
+    onFailure: metrics.onFailure,
+    onCondemned: metrics.onCondemned,
   };
 }

@@ -5,9 +5,11 @@ import { type BufferKeys, bufferKeys } from './buffer/keys.ts';
 import { assertNoEviction, RedisLink, type RedisServerFacts } from './buffer/redis-link.ts';
 import { describeRedisAddress, redisDatabase, redisOptions } from './buffer/redis-options.ts';
 import { TickBuffer } from './buffer/tick-buffer.ts';
+import { readWaitingTicks } from './buffer/waiting-ticks.ts';
 import type { Config } from './config.ts';
 import { describeError, UsageError } from './errors.ts';
-import { Flusher, loggingObserver } from './flusher.ts';
+import { Flusher, flushObserver } from './flusher.ts';
+import { GatewayHttp } from './gateway-http.ts';
 import { AccessTokens, type Principal } from './http/access-tokens.ts';
 import { isLoopback } from './http/client-address.ts';
 import { type Admission, ConnectionLimits } from './http/connection-limits.ts';
@@ -16,12 +18,12 @@ import { createHttpServer } from './http/http-server.ts';
 import { SocketKeeper } from './http/socket-keeper.ts';
 import { type SocketEndpoint, UpgradeRouter } from './http/upgrade-router.ts';
 import { FeedConnection, type FeedEndpoint } from './ingest/feed-connection.ts';
-import type { IngestObserver } from './ingest/feed-ports.ts';
 import { FeedRegistry } from './ingest/feed-registry.ts';
 import { OwnFeed } from './ingest/own-feed.ts';
 import { PlaceOpener } from './ingest/place-opener.ts';
 import { TokenFeeds } from './ingest/token-feeds.ts';
 import { gatewayLogger } from './logger.ts';
+import { GatewayMetrics } from './metrics.ts';
 import { CloseCode } from './protocol/close-codes.ts';
 import { decodeFlushNotice } from './protocol/flush-notice.ts';
 import type { CodecName } from './protocol/version.ts';
@@ -41,6 +43,8 @@ const COMMAND_TIMEOUT_MS = 5_000;
 const ROW_TIMEOUT_MS = 3_000;
 const CLOSE_WAIT_MS = 1_000;
 const LAST_FLUSH_MS = 300;
+/** The gateway's own feed, for frames without a number, stands in the registry beside those of connections. */
+const OWN_FEEDS = 1;
 
 /**
  * Starts a gateway: feeds in, ticks into Redis, acknowledgements back; with a flush coordinator beside it unless
@@ -71,8 +75,10 @@ class RunningGateway implements Gateway {
   readonly #keeper: SocketKeeper;
   readonly #router: UpgradeRouter;
   readonly #app: ReturnType<typeof createHttpServer>;
+  readonly #http: GatewayHttp;
   readonly #flusher: Flusher | undefined;
   readonly #feedEndpoint: FeedEndpoint;
+  readonly #metrics = new GatewayMetrics();
   #redisFacts: RedisServerFacts | undefined;
   #isDatabaseUp = false;
   #databaseTimer: NodeJS.Timeout | undefined;
@@ -104,11 +110,7 @@ class RunningGateway implements Gateway {
     });
     const opener = new PlaceOpener(buffer, rows);
     const limits = { windowFrames: config.windowFrames, windowTicks: config.windowTicks };
-    const observer: IngestObserver = {
-      onAccepted: () => undefined,
-      onRejected: () => undefined,
-      onReopen: () => undefined,
-    };
+    const observer = this.#metrics;
     this.#ownFeed = new OwnFeed({ prefix: '~gw', opener, buffer, limits, observer });
     this.#registry.add(this.#ownFeed);
     this.#feedEndpoint = {
@@ -134,18 +136,21 @@ class RunningGateway implements Gateway {
       maxControlFrames: config.maxControlFrames,
       tokens,
     });
+    const allowedOrigins = new Set(config.allowedOrigins.split(/[\s,]+/).filter((origin) => origin !== ''));
     this.#router = new UpgradeRouter({
       endpoints: [this.#feedSocketEndpoint()],
       tokens,
       limits: new ConnectionLimits(config.maxConnections, config.maxUnauthenticatedPerAddress),
       trustProxy: config.trustProxy,
-      allowedOrigins: new Set(config.allowedOrigins.split(/[\s,]+/).filter((origin) => origin !== '')),
+      allowedOrigins,
       maxFragments: config.maxFragments,
     });
     this.#app = createHttpServer(config);
     addHealthRoutes(this.#app, () => this.readiness());
+    this.#http = new GatewayHttp(this.#app, config, { tokens, metrics: this.#metrics, allowedOrigins });
     this.#router.attach(this.#app.server);
-    this.#flusher = config.flushEnabled ? new Flusher(config, loggingObserver()) : undefined;
+    this.#flusher = config.flushEnabled ? new Flusher(config, flushObserver(this.#metrics)) : undefined;
+    this.#watchForMetrics();
   }
 
   get port(): number {
@@ -166,6 +171,7 @@ class RunningGateway implements Gateway {
     this.#flusher?.start();
     await this.#checkDatabase();
     this.#databaseTimer = setInterval(() => void this.#checkDatabase(), 1_000);
+    await this.#http.listen();
     try {
       await this.#app.listen({ host: this.#config.gatewayHost, port: this.#config.gatewayPort });
     } catch (cause) {
@@ -228,6 +234,7 @@ class RunningGateway implements Gateway {
     await this.#keeper.closeAll(CloseCode.shutdown, 'shutdown', CLOSE_WAIT_MS);
     this.#keeper[Symbol.dispose]();
     await this.#app.close();
+    await this.#http[Symbol.asyncDispose]();
     await this.#ownFeed[Symbol.asyncDispose]();
     this.#registry[Symbol.dispose]();
     await this.#links.subscribe.close();
@@ -240,6 +247,21 @@ class RunningGateway implements Gateway {
   async #flushElsewhere(): Promise<void> {
     await this.#feedEndpoint.buffer.requestFlush().catch(() => undefined);
     await new Promise((resolve) => setTimeout(resolve, LAST_FLUSH_MS));
+  }
+
+  #watchForMetrics(): void {
+    this.#metrics.watch({
+      connections: () => this.#keeper.size,
+      feeds: () => this.#registry.size - OWN_FEEDS,
+      redisReconnects: () => ({
+        write: this.#links.write.reconnects,
+        subscribe: this.#links.subscribe.reconnects,
+        ...this.#flusher?.redisReconnects,
+      }),
+      dependencies: () =>
+        Object.fromEntries(Object.entries(this.readiness().dependencies).map(([name, { ok }]) => [name, ok])),
+      buffer: () => readWaitingTicks(this.#links.write, this.#keys),
+    });
   }
 
   #writeLink(): RedisLink {

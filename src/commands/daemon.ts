@@ -1,6 +1,8 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import { loadConfig } from '../config.ts';
-import { Flusher, loggingObserver } from '../flusher.ts';
+import { Flusher, flushObserver } from '../flusher.ts';
+import { MetricsServer } from '../http/metrics-routes.ts';
+import { GatewayMetrics } from '../metrics.ts';
 import { print } from './print.ts';
 import { untilSignal } from './until-signal.ts';
 
@@ -19,7 +21,11 @@ export function registerDaemon(program: Command): void {
       const config = loadConfig(process.env);
       const flushIntervalMs =
         options.flushInterval === undefined ? config.flushIntervalMs : options.flushInterval * 1000;
-      const flusher = new Flusher({ ...config, flushIntervalMs }, loggingObserver());
+      const metrics = new GatewayMetrics();
+      const { metricsPort, gatewayHost } = config;
+      await using _server = metricsPort === 0 ? null : await MetricsServer.start(gatewayHost, metricsPort, metrics);
+      const flusher = new Flusher({ ...config, flushIntervalMs }, flushObserver(metrics));
+      metrics.watch({ redisReconnects: () => flusher.redisReconnects });
       flusher.start();
       print(command, `flushing every ${flushIntervalMs / 1000} s`, { flushIntervalMs });
       await untilSignal();

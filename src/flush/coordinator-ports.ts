@@ -2,7 +2,7 @@ import type { Client } from 'pg';
 import type { StreamSource } from './batch-reader.ts';
 import type { RefusalRules } from './batch-writer.ts';
 import type { FeedRow } from './chain-filter.ts';
-import type { BatchLimits } from './flush-batch.ts';
+import type { BatchLimits, ReadEntry } from './flush-batch.ts';
 import type { FlushStore } from './flush-transaction.ts';
 import type { LeftOverEntry, ResumeWindow } from './retained-entries.ts';
 
@@ -54,6 +54,10 @@ export interface FlushReport {
   readonly rows: number;
   readonly rejected: number;
   readonly flushMs: number;
+  /** When the transaction was committed, by this process's clock. */
+  readonly committedAtMs: number;
+  /** Entries of the stream that are wholly dealt with now. */
+  readonly passed: readonly ReadEntry[];
 }
 
 /** Named so that metrics and tests can listen. */

@@ -25,7 +25,7 @@ interface Prepared {
   readonly slot: Slot;
 }
 
-const NOTHING_FLUSHED: FlushReport = { rows: 0, rejected: 0, flushMs: 0 };
+const NOTHING_FLUSHED: FlushReport = { rows: 0, rejected: 0, flushMs: 0, committedAtMs: 0, passed: [] };
 
 /** Batches grow by so much while the stream is behind: larger sorted runs are cheaper for the index. */
 const BEHIND_FACTOR = 3;
@@ -118,8 +118,15 @@ export class FlushCycle {
     }
     for (const [feed, row] of rowsAfter(batch.assumed, batch)) this.#rows.set(feed, row);
     this.#maxTicks = Math.min(this.#options.limits.maxTicks * (this.#isAtEnd ? 1 : BEHIND_FACTOR), this.#maxTicks * 2);
-    const report = { rows: written.rows, rejected: written.rejected.length, flushMs: Date.now() - startedMs };
-    this.#pass(prepared, Date.now());
+    const committedAtMs = Date.now();
+    const report = {
+      rows: written.rows,
+      rejected: written.rejected.length,
+      flushMs: committedAtMs - startedMs,
+      committedAtMs,
+      passed: batch.passed,
+    };
+    this.#pass(prepared, committedAtMs);
     await this.#announce(batch, result.reached, result.bars, report);
     await this.trim(Date.now());
     return report;
