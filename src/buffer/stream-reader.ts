@@ -10,6 +10,10 @@ export interface RawEntry {
   readonly generation: string;
   /** Running total of ticks in this stream up to and with this entry. */
   readonly total: number;
+  /** Frames of it with seq ≤ published had been shown before. */
+  readonly published: number;
+  /** Number among the stream's shown entries, from 1; 0 for an entry that is not shown. */
+  readonly shown: number;
   readonly data: Buffer;
 }
 
@@ -21,6 +25,8 @@ export interface StreamPage {
   readonly entries: readonly RawEntry[];
   /** Ticks in the stream that no flush has handled. */
   readonly pendingTicks: number;
+  /** Number of the newest entry ever shown in this stream. */
+  readonly shown: number;
 }
 
 export interface ForeignEntry {
@@ -58,7 +64,7 @@ export class StreamReader {
     const run = this.#link.facts.run;
     const answer = await client
       .multi()
-      .hmget(this.#keys.meta, 'incarnation', 'total', 'handled')
+      .hmget(this.#keys.meta, 'incarnation', 'total', 'handled', 'shown')
       .exists(this.#keys.stream)
       .xrangeBuffer(this.#keys.stream, `(${cursor ?? FIRST_ENTRY_ID}`, '+', 'COUNT', maxEntries)
       .exec();
@@ -66,7 +72,7 @@ export class StreamReader {
       if (error) throw error;
       return value;
     });
-    const [incarnation, total, handled] = Array.isArray(meta)
+    const [incarnation, total, handled, shown] = Array.isArray(meta)
       ? meta.map((each) => (each === null ? undefined : String(each)))
       : [];
     return {
@@ -74,6 +80,7 @@ export class StreamReader {
       incarnation: exists === 0 ? undefined : incarnation,
       entries: parseRange(range),
       pendingTicks: exists === 0 ? 0 : Math.max(0, Number(total ?? 0) - Number(handled ?? 0)),
+      shown: exists === 0 ? 0 : Number(shown ?? 0),
     };
   }
 
@@ -174,6 +181,8 @@ function parseRange(range: unknown): RawEntry[] {
       feed: field('f').toString(),
       generation: field('g').toString(),
       total: Number(field('t').toString()),
+      published: Number(field('p').toString()),
+      shown: Number(field('n').toString()),
       data: field('d'),
     };
   });

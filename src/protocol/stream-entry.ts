@@ -160,23 +160,3 @@ class EntryReader {
     return this.#bytes.subarray(start, start + length);
   }
 }
-
-/**
- * The message that the append script publishes on the live channel: `<stream id> <published>\n`, then the entry.
- * Frames with seq ≤ published have been shown before.
- */
-export interface LiveMessage {
-  readonly streamId: string;
-  readonly published: number;
-  readonly entry: StreamEntry;
-}
-
-/** @throws {BadFrameError} */
-export function decodeLiveMessage(bytes: Buffer): LiveMessage {
-  const lineEnd = bytes.indexOf(0x0a);
-  const [streamId, published] = bytes.toString('latin1', 0, Math.max(0, lineEnd)).split(' ');
-  if (streamId === undefined || published === undefined || !/^\d+$/.test(published)) {
-    throw new BadFrameError('live message without a header');
-  }
-  return { streamId, published: Number(published), entry: decodeStreamEntry(bytes.subarray(lineEnd + 1)) };
-}

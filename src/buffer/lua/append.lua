@@ -3,13 +3,17 @@
 -- KEYS[1] state  KEYS[2] stream  KEYS[3] meta
 -- ARGV[1] run  ARGV[2] session  ARGV[3] prev (before the first frame)  ARGV[4] last (seq of the last frame)
 -- ARGV[5] ticks  ARGV[6] live ('1' or '0')  ARGV[7] bufferMaxTicks  ARGV[8] incarnation (new, used if one is due)
--- ARGV[9] feed  ARGV[10] writer  ARGV[11] live channel  ARGV[12] entry (see protocol/stream-entry.ts)
+-- ARGV[9] feed  ARGV[10] writer  ARGV[11] live channel  ARGV[12] entry
 --
 -- Output  {'appended'}
 --         {'repeat'}       every frame is at or below the position: nothing stored
 --         {'lost', why}    'state' | 'chain': the place is lost, the feed must open again
 --         {'session'}      another connection speaks for the feed
 --         {'full'}         the buffer's bound is reached: nothing stored, send again later
+--
+-- Entry   f feed, g generation, t running total of ticks, p published before it, n its number among the shown entries of
+--         this stream (0: not shown), d see protocol/stream-entry.ts
+-- Publishes `<id> <published> <number> <incarnation>\n<entry>` (protocol/live-message.ts)
 --
 -- Invariants: checks everything first and writes after. Position moves only to `last`, only from `prev`.
 -- Sequence numbers stay strings (tonumber only compares; 2^53 − 1 is exact). Never sent again when unanswered.
@@ -22,20 +26,28 @@ if session ~= ARGV[2] then return { 'session' } end
 if tonumber(ARGV[4]) <= tonumber(position) then return { 'repeat' } end
 if ARGV[3] ~= position then return { 'lost', 'chain' } end
 
-local meta = redis.call('HMGET', KEYS[3], 'incarnation', 'total', 'handled')
-local incarnation, total, handled = meta[1], tonumber(meta[2] or '0'), tonumber(meta[3] or '0')
+local meta = redis.call('HMGET', KEYS[3], 'incarnation', 'total', 'handled', 'shown')
+local incarnation, total, handled, shown =
+  meta[1], tonumber(meta[2] or '0'), tonumber(meta[3] or '0'), tonumber(meta[4] or '0')
 local fresh = not incarnation or redis.call('EXISTS', KEYS[2]) == 0
 if fresh then
-  incarnation, total, handled = ARGV[8], 0, 0
+  incarnation, total, handled, shown = ARGV[8], 0, 0, 0
 end
 local ticks = tonumber(ARGV[5])
 if total > handled and total - handled + ticks > tonumber(ARGV[7]) then return { 'full' } end
 
 local newTotal = string.format('%.0f', total + ticks)
-local id = redis.call('XADD', KEYS[2], '*', 'f', ARGV[9], 'g', generation, 't', newTotal, 'd', ARGV[12])
-if fresh then redis.call('HSET', KEYS[3], 'incarnation', incarnation, 'handled', '0') end
+local isNew = tonumber(ARGV[4]) > tonumber(published)
+local number = 0
+if isNew and ARGV[6] == '1' then number = shown + 1 end
+local shownNumber = string.format('%.0f', number)
+local id = redis.call('XADD', KEYS[2], '*', 'f', ARGV[9], 'g', generation, 't', newTotal, 'p', published,
+  'n', shownNumber, 'd', ARGV[12])
+if fresh then redis.call('HSET', KEYS[3], 'incarnation', incarnation, 'handled', '0', 'shown', '0') end
 redis.call('HSET', KEYS[3], 'total', newTotal)
-local show = tonumber(ARGV[4]) > tonumber(published)
-redis.call('HSET', KEYS[1], 'position', ARGV[4], 'writer', ARGV[10], 'published', show and ARGV[4] or published)
-if show and ARGV[6] == '1' then redis.call('PUBLISH', ARGV[11], id .. ' ' .. published .. '\n' .. ARGV[12]) end
+redis.call('HSET', KEYS[1], 'position', ARGV[4], 'writer', ARGV[10], 'published', isNew and ARGV[4] or published)
+if number > 0 then
+  redis.call('HSET', KEYS[3], 'shown', shownNumber)
+  redis.call('PUBLISH', ARGV[11], id .. ' ' .. published .. ' ' .. shownNumber .. ' ' .. incarnation .. '\n' .. ARGV[12])
+end
 return { 'appended' }
