@@ -55,7 +55,8 @@ export class CoordinatorModel {
     for (;;) {
       try {
         if (this.isSessionLost) {
-          yield* ask('database', 'connect', () => (this.isSessionLost = false));
+          yield* ask('database', 'connect', () => undefined);
+          this.isSessionLost = false;
           this.#startOver();
           this.#resetJudge();
         }
@@ -96,11 +97,14 @@ export class CoordinatorModel {
 
   *#prepare(after: number, known: ReadonlyMap<string, FeedRow>): Steps<Batch> {
     const read = yield* this.#read(after);
-    const { database } = this.#world;
-    let rows = known;
-    if (read.entries.some((entry) => known.get(entry.feed)?.generation !== entry.generation)) {
-      const now = yield* ask('database', 'read rows', () => database.read());
-      rows = new Map([...known, ...now]);
+    const { database, redis, rules } = this.#world;
+    const unknown = read.entries.filter((entry) => known.get(entry.feed)?.generation !== entry.generation);
+    if (unknown.length === 0) return this.#plan(read, known);
+    const rows = new Map([...known, ...(yield* ask('database', 'read rows', () => database.read()))]);
+    const places = rules.asksPlaces ? yield* ask('redis', 'read places', () => redis.places()) : new Map();
+    for (const { feed } of unknown) {
+      const place = places.get(feed);
+      if (place !== undefined && place.generation !== rows.get(feed)?.generation) rows.delete(feed);
     }
     return this.#plan(read, rows);
   }

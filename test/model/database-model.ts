@@ -35,7 +35,8 @@ export class DatabaseModel {
   isUp = true;
   /** How often it was put back to an older copy: what was told before belongs to another history. */
   restores = 0;
-  commits = 0;
+  /** Generations written into rows. */
+  renewals = 0;
   rows: Map<string, ModelRow> = new Map();
   /** Per feed its frames, skips among them. */
   #chains = new Map<string, readonly ModelFrame[]>();
@@ -65,6 +66,7 @@ export class DatabaseModel {
   renew(feed: string, generation: string): ModelRow {
     const row = this.rows.get(feed) ?? { seq: 0, generation, writer: '' };
     this.rows.set(feed, { ...row, generation });
+    this.renewals += 1;
     this.#story?.push(`  ${feed}: row renewed to ${generation} at ${row.seq}, written by ${row.writer}`);
     return row;
   }
@@ -112,7 +114,6 @@ export class DatabaseModel {
       this.#chains.set(feed, chain);
       this.#story?.push(`  ${feed}: committed to ${to}, written by ${writer}; ${list(chain)}`);
     }
-    this.commits += 1;
     this.abort(transaction);
     return this.restores;
   }
@@ -125,8 +126,8 @@ export class DatabaseModel {
     for (const [feed, holder] of this.#rowLocks) if (holder === transaction) this.#rowLocks.delete(feed);
   }
 
-  abortAll(except?: FlushTransaction): void {
-    for (const transaction of this.#open) if (transaction !== except) this.abort(transaction);
+  abortAll(except: ReadonlyArray<FlushTransaction | undefined> = []): void {
+    for (const transaction of this.#open) if (!except.includes(transaction)) this.abort(transaction);
   }
 
   takeCopy(): void {

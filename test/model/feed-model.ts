@@ -30,7 +30,7 @@ export type FromFeed =
 /** One life of a program: what a process keeps in memory, or in its journal. */
 export class FeedProcess {
   readonly instance: string;
-  readonly outbox: FeedOutbox<ModelFrame>;
+  outbox: FeedOutbox<ModelFrame>;
   readonly frames: ModelFrame[] = [];
   attempt = 1;
   hasOpened = false;
@@ -127,6 +127,10 @@ export class FeedModel {
 
   #newProcess(): FeedProcess {
     const instance = this.#world.newInstance();
+    return new FeedProcess(instance, this.#newOutbox(instance));
+  }
+
+  #newOutbox(instance: string): FeedOutbox<ModelFrame> {
     const limits = { graceMs: this.#graceMs, graceBytes: Number.MAX_SAFE_INTEGER };
     const makeSkip = (to: number, next: number): ModelFrame => ({
       ...this.#frame(`${instance}:${to}-${next}`, to, next),
@@ -134,7 +138,7 @@ export class FeedModel {
       bytes: 0,
       ticks: 0,
     });
-    return new FeedProcess(instance, new FeedOutbox(limits, makeSkip));
+    return new FeedOutbox(limits, makeSkip);
   }
 
   #frame(name: string, prev: number, seq: number): ModelFrame {
@@ -194,10 +198,7 @@ export class FeedModel {
         if (!this.process.hasOpened) this.process.start = message.accepted;
         this.process.hasOpened = true;
         this.#stage = 'open';
-        if (outbox.opened(message.accepted, message.committed, this.#world.nowMs) === 'conflict') {
-          this.#refuse('the place lies inside a frame');
-          return;
-        }
+        if (!this.#goOn(message.accepted, message.committed)) return this.#refuse('the place lies inside a frame');
         markCommitted(frames, message.committed);
         for (; this.#unnumbered > 0; this.#unnumbered--) this.#makeFrame(0);
         return;
@@ -221,10 +222,22 @@ export class FeedModel {
     }
   }
 
+  #goOn(accepted: number, committed: number): boolean {
+    const { process } = this;
+    const { nowMs } = this.#world;
+    if (process.outbox.opened(accepted, committed, nowMs) === 'go-on') return true;
+    const [skip, ...rest] = [...process.outbox.uncommitted()].filter((frame) => frame.seq > accepted);
+    if (!this.#world.rules.fitsSkips || skip?.skip !== true) return false;
+    process.outbox = this.#newOutbox(process.instance);
+    process.outbox.opened(accepted, committed, nowMs);
+    for (const frame of [{ ...skip, prev: accepted }, ...rest]) process.outbox.add(frame);
+    return true;
+  }
+
   #refuse(why: string): void {
     this.cut();
     this.refused = why;
-    if (!this.#world.hasRival(this)) throw new ContractBroken(`${this.process.instance} is the only program of its feed, and is refused for good: ${why}`);
+    if (!this.#world.hasRival(this) && !this.#world.mayRefuseAlone) throw new ContractBroken(`${this.process.instance} is the only program of its feed, and is refused for good: ${why}`);
   }
 }
 

@@ -37,6 +37,10 @@ export interface ModelRules {
   readonly givesUpUnanswered: boolean;
   /** A cursor belongs to one run and one incarnation of the stream. */
   readonly guardsCursor: boolean;
+  /** A coordinator that reads rows stores nothing of a feed whose place is of another generation than its row. */
+  readonly asksPlaces: boolean;
+  /** A gateway reads the row again after a renewal, before it says `opened`. */
+  readonly verifiesRenewal: boolean;
   /** The look: gateways compare their sessions with what Redis and the database say. */
   readonly looks: boolean;
   /** Coordinators condemn broken places. */
@@ -45,6 +49,8 @@ export interface ModelRules {
   readonly rewindsBeforeJudging: boolean;
   /** The `have` of an open is where the process began to number, not the highest seq it was told accepted. */
   readonly claimsOwnStart: boolean;
+  /** A skip that the place lies in is cut to what is still missing. */
+  readonly fitsSkips: boolean;
 }
 
 export const PRODUCTION_RULES: ModelRules = {
@@ -63,10 +69,13 @@ export const PRODUCTION_RULES: ModelRules = {
   tellsOwnGenerationOnly: true,
   givesUpUnanswered: true,
   guardsCursor: true,
+  asksPlaces: true,
+  verifiesRenewal: true,
   looks: true,
   judges: true,
   rewindsBeforeJudging: true,
   claimsOwnStart: true,
+  fitsSkips: true,
 };
 
 /** A promise of the delivery contract does not hold: what the model looks for. */

@@ -40,6 +40,10 @@ export function* openPlaceOf(world: World, feed: string, claim: OpenClaim): Gene
       const renewed = yield* ask('redis', 'renew', () => redis.renew(feed, tagSeen, generation, row, claim));
       if (renewed.outcome === 'changed') continue;
       if (renewed.outcome !== 'opened') return { outcome: renewed.outcome };
+      if (rules.verifiesRenewal) {
+        const now = yield* ask('database', 'verify', () => database.rows.get(feed));
+        if (now?.generation !== generation) return { outcome: 'not-now' };
+      }
       return { outcome: 'opened', generation, position: row.seq, committed: row.seq, restores };
     }
   } catch (error) {

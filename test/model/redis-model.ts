@@ -38,6 +38,10 @@ export class RedisModel {
   isSpacing = false;
   /** How often data was lost here; without any, what was acknowledged must not get lost. */
   losses = 0;
+  /** Places given at the end of a renewal. */
+  renewals = 0;
+  /** How often it came back with older data. */
+  rollbacks = 0;
   states: Map<string, PlaceState> = new Map();
   #stream: ModelEntry[] = [];
   #nextId = 1;
@@ -71,6 +75,7 @@ export class RedisModel {
     claim: OpenClaim,
   ): Answer<RenewOutcome> {
     const answer = this.#rules.renewPlace(this.states.get(feed), this.run, tag, generation, row, claim);
+    if (answer.outcome === 'opened') this.renewals += 1;
     return this.#write(`renewal by ${claim.instance}, attempt ${claim.attempt}, have ${claim.have}`, feed, answer);
   }
 
@@ -156,6 +161,7 @@ export class RedisModel {
     this.losses += 1;
     if (data === 'none') this.wipe();
     if (data === 'copy' && this.#copy !== undefined) {
+      this.rollbacks += 1;
       this.states = new Map(this.#copy.states);
       this.#stream = [...this.#copy.stream];
       this.#nextId = this.#copy.nextId;

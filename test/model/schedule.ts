@@ -38,7 +38,7 @@ const KINDS: ReadonlyArray<readonly [weight: number, name: string, step: Step]> 
   [2, 'the stream or a state is deleted', (world, arg) => (arg & 1 ? world.redis.deleteStream() : world.redis.deleteState(arg & 2 ? 'f' : 'g'))],
   [2, 'the database is copied', (world) => world.database.takeCopy()],
   [2, 'the database is restored', restoreDatabase],
-  [2, 'a session of the database is ended', (world, arg) => endSession(world, arg & 1)],
+  [3, 'a session of the database is ended', (world, arg) => endSession(world, arg % 3)],
   [3, 'a server goes down', (world, arg) => setUp(world, arg, false)],
   [3, 'the servers come up', (world) => [0, 1].forEach((server) => setUp(world, server, true))],
   [1, 'the buffer is full', (world, arg) => (world.redis.isFull = (arg & 1) === 0)],
@@ -164,9 +164,13 @@ function restoreDatabase(world: World): void {
   for (const coordinator of world.coordinators) coordinator.isSessionLost = true;
 }
 
+/** Of a coordinator, or those that were left behind: the server notices, or a standby ends them. */
 function endSession(world: World, index: number): void {
   const coordinator = world.coordinators[index];
-  if (coordinator === undefined) return;
+  if (coordinator === undefined) {
+    world.database.abortAll(world.coordinators.map((each) => each.transaction));
+    return;
+  }
   coordinator.isSessionLost = true;
   if (coordinator.transaction !== undefined) world.database.abort(coordinator.transaction);
 }

@@ -92,6 +92,14 @@ export class World implements WorldOptions {
     return this.feeds.some((other) => other !== feed && other.feed === feed.feed && other.isRunning);
   }
 
+  /**
+   * Redis and the database were both put back to copies older than a feed's process: what its predecessor had sent is
+   * stored under numbers that it has used itself. It is told so, and a human has to start it again.
+   */
+  get mayRefuseAlone(): boolean {
+    return this.redis.rollbacks > 0 && this.database.restores > 0;
+  }
+
   tellGateways(notice: Notice): void {
     for (const gateway of this.gateways) gateway.notices.push(notice);
   }
