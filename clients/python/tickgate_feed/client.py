@@ -86,7 +86,6 @@ class FeedClient:
         self._cut_timer: asyncio.TimerHandle | None = None
         self._waiters: list[asyncio.Future[None]] = []
         self._position: FeedPosition | None = None
-        self._task: asyncio.Task[None] | None = None
         self._given = 0
         self.settled = 0
         """Ticks given and known durable. One write, so that other threads may read it."""
@@ -94,8 +93,7 @@ class FeedClient:
 
     async def start(self) -> FeedClient:
         """Begins to connect; ticks may be given at once."""
-        if self._task is None:
-            self._task = asyncio.create_task(self._link.run())
+        self._link.start()
         return self
 
     async def __aenter__(self) -> FeedClient:
@@ -173,9 +171,7 @@ class FeedClient:
                 await self.drained()
         finally:
             self.on_failed(FeedClosedError("the feed was closed"))
-            if self._task is not None:
-                self._task.cancel()
-                await asyncio.gather(self._task, return_exceptions=True)
+            await self._link.stop()
 
     def offer(self, ticks: Sequence[TickRow]) -> None:
         """Takes ticks without waiting for room."""
@@ -207,9 +203,7 @@ class FeedClient:
             self.on_failed(
                 FeedError("the gateway stands inside one of our frames: another program numbered this feed differently")
             )
-            if self._task is not None:
-                self._task.cancel()
-            return
+            return self._link.give_up()
         if self._position is None:
             self._position = FeedPosition(accepted, committed)
             self.flush()

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, SupportsFloat, TypeVar
 
 from .client import PENDING_TICK_BYTES, FeedClient, FeedPosition
-from .errors import FeedError
+from .errors import FeedClosedError, FeedError
 from .ticks import TickRow, Timestamp, tick_of, tick_row
 
 T = TypeVar("T")
@@ -174,7 +174,7 @@ class TickgateHandler:
             raise self._error()
 
     def _error(self) -> FeedError:
-        return FeedError("the handler was closed") if self._client.failure is None else self._client.failure.again()
+        return FeedClosedError("the handler was closed") if self._client.failure is None else self._client.failure.again()
 
     def _wake(self) -> None:
         if os.getpid() != self._pid:

@@ -52,7 +52,7 @@ class LinkOptions:
 
 
 class FeedLink:
-    """Runs until it is cancelled, or until the gateway refuses the feed for good."""
+    """Runs until it is stopped, or until the gateway refuses the feed for good."""
 
     def __init__(self, options: LinkOptions, outbox: FeedOutbox, events: LinkEvents) -> None:
         self._options = options
@@ -68,15 +68,37 @@ class FeedLink:
         self._open_timer: asyncio.TimerHandle | None = None
         self._told: FeedRefusedError | None = None
         self._trouble = ""
+        self._is_stopped = False
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begins to connect, on the running loop."""
+        if self._task is None and not self._is_stopped:
+            self._task = asyncio.create_task(self._run())
+
+    async def stop(self) -> None:
+        """Ends the connection for good, and waits for its end."""
+        self.give_up()
+        if self._task is not None:
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    def give_up(self) -> None:
+        """Ends the connection for good. The flag, because a cancellation can get lost: asyncio.wait_for of Python 3.11
+        swallows it when it comes together with the result."""
+        self._is_stopped = True
+        if self._task is not None:
+            self._task.cancel()
 
     def pump(self) -> None:
         """Something may be sent now."""
         self._wake.set()
 
-    async def run(self) -> None:
+    async def _run(self) -> None:
         try:
-            while True:
+            while not self._is_stopped:
                 code, reason = await self._connect_once()
+                if self._is_stopped:
+                    return
                 if self._is_final(code):
                     error = self._told or FeedRefusedError(f"the gateway closed the feed: {reason} ({code})", code)
                     return self._events.on_failed(error)
@@ -110,6 +132,9 @@ class FeedLink:
             return None, str(error)
         except (OSError, TimeoutError) as error:
             return None, str(error) or type(error).__name__
+        if self._is_stopped:
+            await socket.close()
+            return None, "stopped"
         self._wake.clear()
         reader = asyncio.ensure_future(self._read(socket))
         writer = asyncio.ensure_future(self._write(socket))
