@@ -4,11 +4,12 @@ import type { AccessTokens } from './http/access-tokens.ts';
 import { addApiRoutes } from './http/api-routes.ts';
 import { addMetricsRoute, MetricsServer, observeRequests } from './http/metrics-routes.ts';
 import type { GatewayMetrics } from './metrics.ts';
-import { StoredData } from './stored-data.ts';
+import type { StoredData } from './stored-data.ts';
 
 export interface GatewayHttpParts {
   readonly tokens: AccessTokens;
   readonly metrics: GatewayMetrics;
+  readonly stored: StoredData;
   readonly allowedOrigins: ReadonlySet<string>;
 }
 
@@ -16,17 +17,15 @@ export interface GatewayHttpParts {
 export class GatewayHttp implements AsyncDisposable {
   readonly #config: Config;
   readonly #metrics: GatewayMetrics;
-  readonly #stored: StoredData;
   #metricsServer: MetricsServer | undefined;
 
   /** Adds the routes to `app`, before it listens. */
-  constructor(app: FastifyInstance, config: Config, { tokens, metrics, allowedOrigins }: GatewayHttpParts) {
+  constructor(app: FastifyInstance, config: Config, { tokens, metrics, stored, allowedOrigins }: GatewayHttpParts) {
     this.#config = config;
     this.#metrics = metrics;
-    this.#stored = new StoredData(config);
     observeRequests(app, metrics);
     if (config.metricsPort === 0) addMetricsRoute(app, metrics);
-    addApiRoutes(app, { queries: this.#stored, tokens, timeZone: config.barsTimeZone, allowedOrigins });
+    addApiRoutes(app, { queries: stored, tokens, timeZone: config.barsTimeZone, allowedOrigins });
   }
 
   /** Listens for metrics, where they have a port of their own. @throws {UsageError} when it is taken */
@@ -37,6 +36,5 @@ export class GatewayHttp implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#metricsServer?.[Symbol.asyncDispose]();
-    await this.#stored[Symbol.asyncDispose]();
   }
 }

@@ -10,6 +10,7 @@ import type { Config } from './config.ts';
 import { describeError, UsageError } from './errors.ts';
 import { Flusher, flushObserver } from './flusher.ts';
 import { GatewayHttp } from './gateway-http.ts';
+import { GatewayLive } from './gateway-live.ts';
 import { AccessTokens, type Principal } from './http/access-tokens.ts';
 import { isLoopback } from './http/client-address.ts';
 import { type Admission, ConnectionLimits } from './http/connection-limits.ts';
@@ -27,6 +28,7 @@ import { GatewayMetrics } from './metrics.ts';
 import { CloseCode } from './protocol/close-codes.ts';
 import { decodeFlushNotice } from './protocol/flush-notice.ts';
 import type { CodecName } from './protocol/version.ts';
+import { StoredData } from './stored-data.ts';
 import { FeedWatermarks } from './store/feed-watermarks.ts';
 import { createPostgresPool } from './store/postgres-connection.ts';
 
@@ -76,6 +78,8 @@ class RunningGateway implements Gateway {
   readonly #router: UpgradeRouter;
   readonly #app: ReturnType<typeof createHttpServer>;
   readonly #http: GatewayHttp;
+  readonly #live: GatewayLive;
+  readonly #stored: StoredData;
   readonly #flusher: Flusher | undefined;
   readonly #feedEndpoint: FeedEndpoint;
   readonly #metrics = new GatewayMetrics();
@@ -137,8 +141,16 @@ class RunningGateway implements Gateway {
       tokens,
     });
     const allowedOrigins = new Set(config.allowedOrigins.split(/[\s,]+/).filter((origin) => origin !== ''));
+    this.#stored = new StoredData(config);
+    this.#live = new GatewayLive(config, {
+      keys: this.#keys,
+      tokens,
+      keeper: this.#keeper,
+      prices: this.#stored,
+      observer: this.#metrics,
+    });
     this.#router = new UpgradeRouter({
-      endpoints: [this.#feedSocketEndpoint()],
+      endpoints: [this.#feedSocketEndpoint(), this.#live.socketEndpoint()],
       tokens,
       limits: new ConnectionLimits(config.maxConnections, config.maxUnauthenticatedPerAddress),
       trustProxy: config.trustProxy,
@@ -147,7 +159,12 @@ class RunningGateway implements Gateway {
     });
     this.#app = createHttpServer(config);
     addHealthRoutes(this.#app, () => this.readiness());
-    this.#http = new GatewayHttp(this.#app, config, { tokens, metrics: this.#metrics, allowedOrigins });
+    this.#http = new GatewayHttp(this.#app, config, {
+      tokens,
+      metrics: this.#metrics,
+      stored: this.#stored,
+      allowedOrigins,
+    });
     this.#router.attach(this.#app.server);
     this.#flusher = config.flushEnabled ? new Flusher(config, flushObserver(this.#metrics)) : undefined;
     this.#watchForMetrics();
@@ -168,6 +185,7 @@ class RunningGateway implements Gateway {
     this.#links.subscribe.start();
     this.#registry.start();
     this.#keeper.start();
+    this.#live.start();
     this.#flusher?.start();
     await this.#checkDatabase();
     this.#databaseTimer = setInterval(() => void this.#checkDatabase(), 1_000);
@@ -234,7 +252,9 @@ class RunningGateway implements Gateway {
     await this.#keeper.closeAll(CloseCode.shutdown, 'shutdown', CLOSE_WAIT_MS);
     this.#keeper[Symbol.dispose]();
     await this.#app.close();
+    await this.#live[Symbol.asyncDispose]();
     await this.#http[Symbol.asyncDispose]();
+    await this.#stored[Symbol.asyncDispose]();
     await this.#ownFeed[Symbol.asyncDispose]();
     this.#registry[Symbol.dispose]();
     await this.#links.subscribe.close();
@@ -256,6 +276,7 @@ class RunningGateway implements Gateway {
       redisReconnects: () => ({
         write: this.#links.write.reconnects,
         subscribe: this.#links.subscribe.reconnects,
+        ...this.#live.reconnects,
         ...this.#flusher?.redisReconnects,
       }),
       dependencies: () =>
@@ -294,7 +315,9 @@ class RunningGateway implements Gateway {
 
   #onFlushed(message: Buffer): void {
     try {
-      this.#registry.onFlushed(decodeFlushNotice(message).feeds);
+      const notice = decodeFlushNotice(message);
+      this.#registry.onFlushed(notice.feeds);
+      this.#live.hub.onFlushNotice(notice);
     } catch (error) {
       gatewayLogger.error({ cause: describeError(error) }, 'a flush notice cannot be read');
     }

@@ -3,6 +3,7 @@ import type { Config } from './config.ts';
 import { describeError, UsageError } from './errors.ts';
 import type { ApiQueries } from './http/api-ports.ts';
 import { storeLogger } from './logger.ts';
+import type { MinuteBar } from './protocol/minute-bar.ts';
 import { readBoard } from './store/market-board.ts';
 import { createPostgresPool } from './store/postgres-connection.ts';
 import { explainSchemaError } from './store/postgres-errors.ts';
@@ -16,7 +17,7 @@ const MAX_CONNECTIONS = 4;
 const LOG_SPACING_MS = 5_000;
 
 /**
- * What is stored, for the HTTP API, over connections of its own: requests never wait for, nor hold up, what feeds
+ * What is stored, for the HTTP API and the live side, over connections of its own: requests never wait for, nor hold up, what feeds
  * need. Each call answers within 6 s, or rejects with an error that names its remedy.
  */
 export class StoredData implements ApiQueries, AsyncDisposable {
@@ -39,6 +40,8 @@ export class StoredData implements ApiQueries, AsyncDisposable {
 
   readonly symbols: ApiQueries['symbols'] = () => this.#read(this.#ticks.symbols());
   readonly lastTicks: ApiQueries['lastTicks'] = (symbols) => this.#read(this.#ticks.lastTicks(symbols));
+  readonly barsSince = (minuteMicros: number): Promise<readonly MinuteBar[]> =>
+    this.#read(this.#ticks.barsSince(minuteMicros));
   readonly bars: ApiQueries['bars'] = (query) => this.#read(this.#ticks.bars(query));
   readonly ticks: ApiQueries['ticks'] = (query) => this.#read(this.#ticks.ticks(query));
   readonly top: ApiQueries['top'] = (query) => this.#read(this.#ticks.top(query));

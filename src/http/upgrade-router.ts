@@ -17,7 +17,14 @@ export interface SocketEndpoint {
   readonly allowsBrowsers: boolean;
   /** Whether a token that came with the upgrade has to do with this endpoint at all; without it every token has. */
   mayConnect?(principal: Principal): boolean;
-  accept(socket: WebSocket, codec: CodecName, principal: Principal | undefined, admission: Admission): void;
+  /** @param stream the socket of the upgrade, beneath `socket` */
+  accept(
+    socket: WebSocket,
+    codec: CodecName,
+    principal: Principal | undefined,
+    admission: Admission,
+    stream: Duplex,
+  ): void;
 }
 
 export interface UpgradeRouterOptions {
@@ -89,7 +96,7 @@ export class UpgradeRouter {
       target.server.handleUpgrade(request, socket, head, (webSocket) => {
         socket.off('error', onEarlyError);
         webSocket.on('error', (error) => httpLogger.debug({ cause: error.message }, 'socket error'));
-        target.endpoint.accept(webSocket, codec, principal, admission);
+        target.endpoint.accept(webSocket, codec, principal, admission, socket);
       });
     } catch (error) {
       if (!(error instanceof UpgradeRefusal)) httpLogger.error({ err: error }, 'an upgrade could not be handled');

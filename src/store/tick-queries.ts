@@ -124,6 +124,12 @@ export class TickQueries {
     return z.array(barSchema).parse(rows);
   }
 
+  /** Every one-minute bar from a minute on, of all symbols: the minutes under way when a gateway starts. */
+  async barsSince(minuteMicros: number): Promise<readonly MinuteBar[]> {
+    const { rows } = await this.#run('read-bars-since', [minuteMicros]);
+    return z.array(barSchema).parse(rows);
+  }
+
   /**
    * A page of ticks in the order of time.
    * @throws {UsageError} when the cursor is not one that a page gave.
