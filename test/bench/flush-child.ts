@@ -1,5 +1,6 @@
 import { pathToFileURL } from 'node:url';
 import { loadConfig } from '../../src/config.ts';
+import type * as FlusherModule from '../../src/flusher.ts';
 
 /**
  * A process that flushes what is in the buffer each time it is asked to: the project's own coordinator, warm as in a
@@ -14,7 +15,7 @@ export interface FlushAnswer {
 const MICROS_A_SECOND = 1_000_000;
 const [modulePath = ''] = process.argv.slice(2);
 // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the same module, from the sources or compiled
-const { Flusher } = (await import(pathToFileURL(modulePath).href)) as typeof import('../../src/flusher.ts');
+const { Flusher } = (await import(pathToFileURL(modulePath).href)) as typeof FlusherModule;
 const config = loadConfig(process.env);
 
 async function flush(): Promise<FlushAnswer> {
@@ -32,4 +33,5 @@ async function flush(): Promise<FlushAnswer> {
 process.on('message', () => {
   void flush().then((answer) => process.send?.(answer));
 });
+process.on('SIGTERM', () => process.exit(0));
 process.send?.('ready');

@@ -35,7 +35,11 @@ export class FlushProcess implements AsyncDisposable {
   static async start(market: TestMarket, settings: Readonly<Record<string, string>> = {}): Promise<FlushProcess> {
     const flusher = existsSync(COMPILED) ? COMPILED : join(projectRoot(), 'src/flusher.ts');
     const child = fork(join(projectRoot(), 'test/bench/flush-child.ts'), [flusher], {
-      execArgv: ['--import', 'tsx'],
+      execArgv: [
+        ...(process.env['BENCH_PROF'] ? ['--cpu-prof', '--cpu-prof-dir=' + process.env['BENCH_PROF']] : []),
+        '--import',
+        'tsx',
+      ],
       env: { ...process.env, ...market.environment, LOG_LEVEL: 'warn', ...settings },
     });
     await answerOf(child);

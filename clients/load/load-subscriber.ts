@@ -1,0 +1,182 @@
+import { pack } from 'msgpackr';
+import { WebSocket } from 'ws';
+import type { CodecName } from '../../src/protocol/version.ts';
+import { SUBPROTOCOL_JSON, SUBPROTOCOL_MSGPACK } from '../../src/protocol/version.ts';
+import type { Latency } from './latency.ts';
+import { type LiveSink, scanLive } from './live-scan.ts';
+import type { LoadClock } from './feed-load.ts';
+import { loadFingerprint, loadPriceOf, loadSymbol, loadSymbolOf } from './load-ticks.ts';
+import type { TickTally } from './tick-tally.ts';
+
+export interface SubscriberOptions {
+  readonly url: string;
+  readonly token: string | undefined;
+  readonly codec: CodecName;
+  readonly mode: 'all' | 'latest';
+  /** Numbers of the symbols to name; undefined: all, as `*`. */
+  readonly symbols: readonly number[] | undefined;
+  /** All symbols of the test. */
+  readonly symbolCount: number;
+  /** Ticks that were due before are counted and not timed. */
+  readonly isTimed: (timeMicros: number) => boolean;
+  readonly latency: Latency;
+  readonly clock: LoadClock;
+}
+
+const HANDSHAKE_LIMIT_MS = 10_000;
+
+/**
+ * One dashboard of a load test: a bare WebSocket that counts what it gets. Of each tick it checks that symbol, price
+ * and number belong together; of all of them, by a fingerprint, that they are those that were sent.
+ */
+export class LoadSubscriber implements LiveSink {
+  readonly #options: SubscriberOptions;
+  readonly #socket: WebSocket;
+  /** Number of the last tick of each symbol. */
+  readonly #lastTick: Float64Array;
+  #count = 0;
+  #fingerprint = 0;
+  #bytes = 0;
+  #messages = 0;
+  #dropped = 0;
+  #gaps = 0;
+  #wrong = 0;
+  #disorder = 0;
+  #failure: string | undefined;
+  #isReady: (() => void) | undefined;
+  #isClosing = false;
+  /** Ticks of one time that came together: they are timed at once. */
+  #runTimeMicros = 0;
+  #runTicks = 0;
+
+  constructor(options: SubscriberOptions) {
+    this.#options = options;
+    this.#lastTick = new Float64Array(options.symbolCount).fill(-1);
+    const protocol = options.codec === 'msgpack' ? SUBPROTOCOL_MSGPACK : SUBPROTOCOL_JSON;
+    this.#socket = new WebSocket(liveUrl(options.url), protocol, {
+      handshakeTimeout: HANDSHAKE_LIMIT_MS,
+      perMessageDeflate: false,
+      ...(options.token === undefined ? {} : { headers: { authorization: `Bearer ${options.token}` } }),
+    });
+    this.#socket.on('message', (data) => {
+      if (Buffer.isBuffer(data)) this.#onMessage(data);
+    });
+    this.#socket.on('error', (error) => (this.#failure ??= error.message));
+    this.#socket.on('close', (code, reason) => {
+      if (!this.#isClosing) this.#failure ??= `closed with ${code} ${reason.toString()}`.trim();
+      this.#isReady?.();
+    });
+  }
+
+  get tally(): TickTally {
+    return { count: this.#count, fingerprint: this.#fingerprint };
+  }
+
+  get symbols(): readonly number[] | undefined {
+    return this.#options.symbols;
+  }
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  get messages(): number {
+    return this.#messages;
+  }
+
+  /** Ticks that the gateway said this subscriber did not get. */
+  get dropped(): number {
+    return this.#dropped;
+  }
+
+  get gaps(): number {
+    return this.#gaps;
+  }
+
+  /** Ticks whose fields do not belong together. */
+  get wrong(): number {
+    return this.#wrong;
+  }
+
+  /** Ticks that came behind a later one of the same symbol. Only with one feed they must not. */
+  get disorder(): number {
+    return this.#disorder;
+  }
+
+  get failure(): string | undefined {
+    return this.#failure;
+  }
+
+  lastTickOf(symbol: number): number {
+    return this.#lastTick[symbol] ?? -1;
+  }
+
+  /** Resolves when the gateway has confirmed the subscription. @throws {Error} when it does not */
+  async subscribed(): Promise<void> {
+    if (this.#failure === undefined) await new Promise<void>((resolve) => (this.#isReady = resolve));
+    if (this.#failure !== undefined) throw new Error(`a subscriber could not subscribe: ${this.#failure}`);
+  }
+
+  close(): void {
+    this.#isClosing = true;
+    this.#socket.terminate();
+  }
+
+  tick(symbol: number, tick: number, timeMicros: number, price: number): void {
+    this.#count += 1;
+    this.#fingerprint = (this.#fingerprint + loadFingerprint(tick)) | 0;
+    if (symbol !== loadSymbolOf(tick, this.#lastTick.length) || price !== loadPriceOf(tick)) this.#wrong += 1;
+    const last = this.#lastTick[symbol] ?? -1;
+    if (tick <= last) this.#disorder += 1;
+    else this.#lastTick[symbol] = tick;
+    if (timeMicros !== this.#runTimeMicros) this.#endRun();
+    this.#runTimeMicros = timeMicros;
+    this.#runTicks += 1;
+  }
+
+  gap(dropped: number): void {
+    this.#gaps += 1;
+    this.#dropped += dropped;
+  }
+
+  other(message: Readonly<Record<string, unknown>>): void {
+    if (message['T'] === 'success' && message['msg'] === 'authenticated') this.#subscribe();
+    else if (message['T'] === 'subscription') this.#isReady?.();
+    else if (message['T'] === 'error') {
+      this.#failure ??= `${String(message['code'])} ${String(message['msg'])}`;
+      this.#isReady?.();
+    }
+  }
+
+  #onMessage(data: Buffer): void {
+    this.#messages += 1;
+    this.#bytes += data.length;
+    try {
+      scanLive(data, this.#options.codec, this);
+    } catch (error) {
+      this.#failure ??= error instanceof Error ? error.message : String(error);
+    }
+    this.#endRun();
+  }
+
+  #endRun(): void {
+    const { clock, latency, isTimed } = this.#options;
+    if (this.#runTicks > 0 && isTimed(this.#runTimeMicros)) {
+      latency.record(clock.nowMs() + clock.originMs - this.#runTimeMicros / 1_000, this.#runTicks);
+    }
+    this.#runTicks = 0;
+  }
+
+  #subscribe(): void {
+    const { symbols, mode, codec } = this.#options;
+    const trades = symbols === undefined ? ['*'] : symbols.map((symbol) => loadSymbol(symbol));
+    const request = { action: 'subscribe', trades, mode };
+    this.#socket.send(codec === 'msgpack' ? pack(request) : JSON.stringify(request));
+  }
+}
+
+function liveUrl(url: string): string {
+  const parsed = new URL('/v1/live', url);
+  parsed.protocol = parsed.protocol === 'https:' || parsed.protocol === 'wss:' ? 'wss:' : 'ws:';
+  return parsed.href;
+}

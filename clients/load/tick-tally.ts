@@ -1,0 +1,43 @@
+import { loadFingerprint, loadSymbolOf } from './load-ticks.ts';
+
+/** A set of ticks as two numbers: how many, and the sum of their fingerprints. */
+export interface TickTally {
+  readonly count: number;
+  readonly fingerprint: number;
+}
+
+/** What was sent, by symbol: from this follows what each subscriber must have got. Pure. */
+export class SentTally {
+  readonly #counts: Float64Array;
+  readonly #fingerprints: Int32Array;
+
+  constructor(symbols: number) {
+    this.#counts = new Float64Array(symbols);
+    this.#fingerprints = new Int32Array(symbols);
+  }
+
+  /** Adds the ticks `first` … `end` − 1. */
+  add(first: number, end: number): void {
+    const symbols = this.#counts.length;
+    for (let tick = first; tick < end; tick++) {
+      const symbol = loadSymbolOf(tick, symbols);
+      this.#counts[symbol] = (this.#counts[symbol] ?? 0) + 1;
+      this.#fingerprints[symbol] = (this.#fingerprints[symbol] ?? 0) + loadFingerprint(tick);
+    }
+  }
+
+  /** The ticks of some symbols together. */
+  of(symbols: Iterable<number>): TickTally {
+    let count = 0;
+    let fingerprint = 0;
+    for (const symbol of symbols) {
+      count += this.#counts[symbol] ?? 0;
+      fingerprint = (fingerprint + (this.#fingerprints[symbol] ?? 0)) | 0;
+    }
+    return { count, fingerprint };
+  }
+
+  all(): TickTally {
+    return this.of(this.#counts.keys());
+  }
+}
