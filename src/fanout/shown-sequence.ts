@@ -2,7 +2,7 @@ import { BadFrameError } from '../protocol/bad-frame-error.ts';
 import type { LiveMessage } from '../protocol/live-message.ts';
 import { decodeStreamEntry, type StreamEntry } from '../protocol/stream-entry.ts';
 import type { TailEntry, TailPage } from './fanout-ports.ts';
-import { idMillis, runMark, type StreamPlace } from './stream-place.ts';
+import { FIRST_ID, idMillis, NO_STREAM, runMark, type StreamPlace } from './stream-place.ts';
 
 /** An entry that dashboards see. */
 export interface ShownEntry {
@@ -50,7 +50,7 @@ export class ShownSequence {
   constructor(place?: StreamPlace) {
     if (place === undefined) return;
     this.#run = place.run;
-    this.#incarnation = place.incarnation;
+    this.#incarnation = place.incarnation === NO_STREAM ? undefined : place.incarnation;
     this.#id = place.id;
     this.#shown = place.shown;
     this.#shownMs = idMillis(place.id);
@@ -68,8 +68,9 @@ export class ShownSequence {
 
   /** Undefined before the first stream is known. */
   get place(): StreamPlace | undefined {
-    if (this.#run === undefined || this.#incarnation === undefined || this.#shown === undefined) return undefined;
-    return { run: this.#run, incarnation: this.#incarnation, id: this.#id ?? '0-0', shown: this.#shown };
+    if (this.#run === undefined || this.#shown === undefined) return undefined;
+    const incarnation = this.#incarnation ?? NO_STREAM;
+    return { run: this.#run, incarnation, id: this.#id ?? FIRST_ID, shown: this.#shown };
   }
 
   /** Whether a page read from here shows that nothing has been missed. */
@@ -111,7 +112,9 @@ export class ShownSequence {
     const steps: SequenceStep[] = [];
     if (page.incarnation !== this.#incarnation || run !== this.#run) {
       const isKnownStream = page.incarnation === this.#incarnation && page.incarnation !== undefined;
-      if (this.#shown !== undefined && (this.#mayHaveMissed || run !== this.#run)) steps.push(this.#hole(undefined));
+      // Where there was no stream there was nothing to miss: its successor is judged by its numbers.
+      const isUnseenEnd = this.#mayHaveMissed && this.#incarnation !== undefined;
+      if (this.#shown !== undefined && (isUnseenEnd || run !== this.#run)) steps.push(this.#hole(undefined));
       const hadId = this.#id !== undefined;
       this.#run = run;
       this.#incarnation = page.incarnation;
@@ -138,7 +141,10 @@ export class ShownSequence {
       if (entry !== undefined) steps.push({ kind: 'unshown', entry });
       return;
     }
-    if (this.#shown !== undefined && raw.shown <= this.#shown) return;
+    if (this.#shown !== undefined && raw.shown <= this.#shown) {
+      this.#id = raw.id;
+      return;
+    }
     if (this.#shown !== undefined && raw.shown !== this.#shown + 1) steps.push(this.#hole(raw.id));
     this.#moveTo(raw);
     const { id, shown, published } = raw;

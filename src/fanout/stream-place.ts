@@ -2,11 +2,16 @@
 export interface StreamPlace {
   /** First characters of the run id of the Redis server. */
   readonly run: string;
+  /** Random name of the stream, or {@link NO_STREAM}. */
   readonly incarnation: string;
   /** Stream id; nothing shown lies between entry `shown` and it. */
   readonly id: string;
   readonly shown: number;
 }
+
+/** In place of an incarnation, where there is no stream yet. */
+export const NO_STREAM = '-';
+export const FIRST_ID = '0-0';
 
 const RUN_MARK_LENGTH = 12;
 const POSITION = /^([0-9a-f]{1,40})\.([\w-]{1,40})\.(\d{1,16}-\d{1,16})\.(\d{1,16})$/;

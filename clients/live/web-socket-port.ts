@@ -1,0 +1,14 @@
+/** What is used of a WebSocket, in Node as in browsers. */
+export interface WebSocketPort {
+  send(data: string): void;
+  close(code?: number): void;
+}
+
+export interface WebSocketEvents {
+  onMessage(data: unknown): void;
+  /** Comes once, also where no connection came about. */
+  onClose(code: number, reason: string): void;
+}
+
+/** Opens a WebSocket with a subprotocol. */
+export type OpenWebSocket = (url: string, subprotocol: string, events: WebSocketEvents) => WebSocketPort;
