@@ -18,8 +18,8 @@ There is no need to flush: the gateway commits ten times a second. From a stream
 
     handler.buffer_ticks(egxpy.stream_ticks(["COMI", "ETEL"]))
 
-From Kafka, where a frame's number is the message's offset. A program that is killed and started again goes on where the
-gateway stands, and every message is stored once:
+From Kafka, where a frame's number is the message's offset. A program that is killed and started again goes on where
+the gateway stands, and every message is stored once:
 
     partition = TopicPartition("egx_market_data", 0)
     consumer.assign([partition])

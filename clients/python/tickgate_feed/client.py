@@ -130,8 +130,9 @@ class FeedClient:
         self.offer((row,))
 
     async def publish_frame(self, ticks: Iterable[Any], seq: int | None = None) -> int:
-        """Takes ticks as one frame. `seq` is the source's own position (a row number, an offset), rising; without it the
-        client counts. Returns the frame's seq. Raises ValueError for a seq that does not rise, or too large a frame."""
+        """Takes ticks as one frame. `seq` is the source's own position (a row number, an offset), rising; without it
+        the client counts. Returns the frame's seq. Raises ValueError for a seq that does not rise, and for too large a
+        frame."""
         rows = [tick_of(item) for item in ticks]
         await self.opened()
         await self._until(self._has_room)
@@ -152,7 +153,7 @@ class FeedClient:
         self._link.pump()
 
     async def drained(self) -> int:
-        """Waits until all that was given is committed. Returns how many ticks this stored, rejected ones not counted."""
+        """Waits until all that was given is committed. Returns how many ticks this stored, without rejected ones."""
         if self.buffer_size == 0 and self._outbox.uncommitted_frames == 0:
             self._raise_failure()
             return 0

@@ -84,7 +84,8 @@ class TickgateHandler:
 
     def buffer_ticks(self, ticks: Iterable[Any]) -> int:
         """Takes each tick of an iterator, such as `egxpy.stream_ticks(...)`: objects or dicts with `symbol`, `close` or
-        `price`, `volume` and maybe `timestamp`, or tuples in that order. Returns their number when the iterator ends."""
+        `price`, `volume` and maybe `timestamp`, or tuples in that order. Returns their number when the iterator
+        ends."""
         count = 0
         for item in ticks:
             self._take(tick_of(item))
@@ -174,7 +175,8 @@ class TickgateHandler:
             raise self._error()
 
     def _error(self) -> FeedError:
-        return FeedClosedError("the handler was closed") if self._client.failure is None else self._client.failure.again()
+        failure = self._client.failure
+        return FeedClosedError("the handler was closed") if failure is None else failure.again()
 
     def _wake(self) -> None:
         if os.getpid() != self._pid:

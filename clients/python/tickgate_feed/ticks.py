@@ -43,8 +43,8 @@ def tick_row(symbol: str, price: SupportsFloat, volume: Any, timestamp: Timestam
 
 
 def to_micros(timestamp: datetime | int | str) -> int:
-    """Microseconds since the Unix epoch, exact. A datetime without a zone, and a text without one, is taken as UTC, with
-    a warning: the machine's own zone would be a guess. An int is microseconds already."""
+    """Microseconds since the Unix epoch, exact. A datetime or a text without a zone is taken as UTC, with a warning:
+    the machine's own zone would be a guess. An int is microseconds already."""
     if isinstance(timestamp, str):
         timestamp = datetime.fromisoformat(timestamp)
     if isinstance(timestamp, datetime):

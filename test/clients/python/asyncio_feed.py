@@ -12,7 +12,8 @@ START = datetime(2010, 1, 3, 10, tzinfo=timezone.utc)
 
 async def main() -> None:
     rejected = []
-    async with FeedClient(url, "async", live=False, on_rejected=lambda tick, why: rejected.append((tick, why))) as client:
+    on_rejected = lambda tick, why: rejected.append((tick, why))  # noqa: E731
+    async with FeedClient(url, "async", live=False, on_rejected=on_rejected) as client:
         await client.publish("CO MI", 1.0, 1, START)
         await client.publish("ASYNC", 0, 2, START)
         await client.publish("ASYNC", 1.0, 2.5, START)

@@ -23,19 +23,31 @@ test.after(async () => {
   await market.close();
 });
 
+const TICKS = [`45 0`, `45.5 1000`, `0.25 ${2 ** 32}`, `1 ${10 ** 12}`].map((tick) => `${tick} ${MICROS}`).join(', ');
+
+async function storedTicks(where: string): Promise<unknown[]> {
+  const { rows } = await market.db.query<Record<string, unknown>>(
+    `SELECT symbol, string_agg(price || ' ' || volume || ' ' || (extract(epoch FROM time) * 1000000)::bigint, ', ' ORDER BY volume) AS ticks
+     FROM ${market.prefix}_ticks WHERE ${where} GROUP BY symbol ORDER BY symbol`,
+  );
+  return rows;
+}
+
 test('every spelling of the same ticks is accepted and stored the same', async (context) => {
   await using program = new PythonProgram(await requirePython(context), 'plain_msgpack.py', [gateway.url]);
   const id = Number.MAX_SAFE_INTEGER;
-  assert.equal(await program.end(), ['committed 7', `ack ${id} committed ${id}`], program.errors);
-  const { rows } = await market.db.query(
-    `SELECT symbol, string_agg(price || ' ' || volume || ' ' || (extract(epoch FROM time) * 1000000)::bigint, ', ' ORDER BY volume) AS ticks
-     FROM ${market.prefix}_ticks WHERE symbol NOT IN ('ONE', 'OFF') GROUP BY symbol ORDER BY symbol`,
-  );
-  const ticks = [`45 0`, `45.5 1000`, `0.25 ${2 ** 32}`, `1 ${10 ** 12}`].map((tick) => `${tick} ${MICROS}`).join(', ');
+  assert.equal(await program.end(), ['committed 6', `ack ${id} committed ${id}`], program.errors);
   assert.equal(
-    rows,
-    ['DATETIME', 'FLOATS', 'LONGEST', 'SINGLE', 'SMALLEST', 'TEXT', 'TIMESTAMP'].map((symbol) => ({ symbol, ticks })),
+    await storedTicks(`symbol NOT IN ('ONE', 'OFF')`),
+    ['DATETIME', 'FLOATS', 'SINGLE', 'SMALLEST', 'TEXT', 'TIMESTAMP'].map((symbol) => ({ symbol, ticks: TICKS })),
   );
   assert.is(await market.count(`SELECT count(*) FROM ${market.prefix}_ticks WHERE symbol IN ('ONE', 'OFF')`), 2);
   assert.is(await market.count(`SELECT count(*) FROM ${market.prefix}_ticks_rejected`), 0);
+});
+
+test('the longest forms of msgpack are accepted and stored the same', async (context) => {
+  await using program = new PythonProgram(await requirePython(context), 'plain_msgpack.py', [gateway.url, 'longest']);
+  const [committed] = await program.end();
+  assert.is(committed, 'committed 1', program.errors);
+  assert.equal(await storedTicks(`symbol = 'LONGEST'`), [{ symbol: 'LONGEST', ticks: TICKS }]);
 });

@@ -1,6 +1,7 @@
-"""A feed without the adapter, as a library of another language may write it: plain_msgpack.py URL
+"""A feed without the adapter, as a library of another language may write it: plain_msgpack.py URL [longest]
 
-Publishes one frame of each spelling of the same four ticks, then prints what the gateway answered.
+Publishes one frame of each spelling of the same four ticks, then prints what the gateway answered. `longest`: only the
+spelling with the longest forms that msgpack has.
 """
 
 import asyncio
@@ -69,8 +70,11 @@ MESSAGES = [
     publish(4, ticks("SINGLE", MICROS), use_single_float=True),
     publish(5, [[name, *rest, "2025-12-01T10:00:00.123456+02:00"] for name, *rest, _ in ticks("TEXT", None)]),
     publish(6, [[name, price, float(volume), time] for name, price, volume, time in ticks("FLOATS", float(MICROS))]),
-    longest(7, "LONGEST", int64(MICROS)),
 ]
+FEED = "plain"
+if "longest" in sys.argv:
+    MESSAGES = [longest(1, "LONGEST", int64(MICROS))]
+    FEED = "longest"
 
 
 async def replies_until(socket, kind: str) -> list:
@@ -82,7 +86,7 @@ async def replies_until(socket, kind: str) -> list:
 
 async def main() -> None:
     socket = await open_socket(feed_url(sys.argv[1]), None, None)
-    await socket.send(map16(live=b"\xc3", feed=str8("plain"), have=int64(0), attempt=uint64(1), action=str8("open")))
+    await socket.send(map16(live=b"\xc3", feed=str8(FEED), have=int64(0), attempt=uint64(1), action=str8("open")))
     await replies_until(socket, "opened")
     for message in MESSAGES:
         await socket.send(message)
