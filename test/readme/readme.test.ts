@@ -1,0 +1,129 @@
+import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import * as assert from 'uvu/assert';
+import { z } from 'zod';
+import { describeSettings } from '../../src/config.ts';
+import { suite } from '../support/suite.ts';
+import { anchors, codeBlocks, inlineCode, links, section, tableRows } from './markdown.ts';
+import { PROJECT, projectFile } from './project-files.ts';
+
+const test = suite('README.md', { timeoutMs: 60_000 });
+const text = projectFile('README.md');
+const DOCUMENTS = ['README.md', 'src/protocol/PROTOCOL.md'];
+
+function help(...command: readonly string[]): string {
+  const args = ['--import', 'tsx', 'src/cli.ts', ...command, '--help'];
+  return spawnSync(process.execPath, args, { cwd: PROJECT, encoding: 'utf8' }).stdout;
+}
+
+/** The names under "Commands:" of a help text. */
+function commandsIn(helpText: string): string[] {
+  const lines = (helpText.split('\nCommands:\n')[1] ?? '').split('\n\n')[0] ?? '';
+  return [...lines.matchAll(/^ {2}([a-z][\w-]*)/gm)].map(([, name = '']) => name);
+}
+
+/** Everything after `tickgate` in code, up to where another command or a comment begins. */
+function uses(): string[] {
+  const shell = codeBlocks(text)
+    .filter(({ language }) => language === 'sh')
+    .flatMap((block) => block.text.split('\n'))
+    .filter((line) => !line.startsWith('alias '));
+  const code = [...shell, ...inlineCode(text)];
+  return code.flatMap((line) =>
+    [...line.matchAll(/(?:^|[\s(])tickgate ((?:[^#&;)`]|\\\|)+)/g)].map(([, rest = '']) =>
+      rest.replaceAll('\\|', '|').trim(),
+    ),
+  );
+}
+
+test('the settings table is that of the program', () => {
+  const table = /<!-- settings:begin -->\n([\s\S]*?)\n<!-- settings:end -->/.exec(text)?.[1] ?? '';
+  const documented = tableRows(table);
+  const actual = describeSettings().map(({ env, default: value, describe }) => [
+    `\`${env}\``,
+    value === '' ? '' : `\`${value}\``,
+    describe,
+  ]);
+  const expected = actual.map((row) => `| ${row.join(' | ')} |`).join('\n');
+  assert.equal(documented, actual, `the table between the settings marks should be:\n${expected}`);
+});
+
+test('every command and option it names exists, and every command is named', () => {
+  const commands = commandsIn(help());
+  const helps = new Map<string, string>();
+  const helpOf = (command: string): string => {
+    const known = helps.get(command) ?? help(command);
+    helps.set(command, known);
+    return known;
+  };
+  assert.ok(commands.length > 10);
+  const named = new Set<string>();
+  for (const use of uses()) {
+    const [first = '', ...rest] = use.split(/\s+/);
+    const command = first.replace(/^--(?=[a-z])/, '');
+    if (first === '--help' || first === '--json') continue;
+    assert.ok(commands.includes(command), `"tickgate ${use}": no such command`);
+    named.add(command);
+    if (command === 'stack') {
+      for (const name of (rest[0] ?? '').split('|')) assert.ok(commandsIn(helpOf('stack')).includes(name), use);
+      continue;
+    }
+    for (const [option] of use.matchAll(/(?<=[\s[])--[a-z-]+/g)) {
+      const isKnown = `${helpOf(command)} --json`.includes(option);
+      assert.ok(isKnown, `"tickgate ${use}": no option ${option}`);
+    }
+  }
+  assert.equal(
+    commands.filter((name) => name !== 'help' && !named.has(name)),
+    [],
+  );
+});
+
+test('every script it names exists', () => {
+  const { scripts } = z
+    .object({ scripts: z.record(z.string(), z.string()) })
+    .parse(JSON.parse(projectFile('package.json')));
+  for (const [, name = ''] of text.matchAll(/npm run (?:-s )?([a-z:]+)/g))
+    assert.ok(Object.hasOwn(scripts, name), name);
+});
+
+test('every environment variable it names is a setting, or one of others', () => {
+  const others = new Set(['PYTHONPATH', 'CURRENT_DATE', 'TICKGATE_DATA_DIR']);
+  const known = new Set(describeSettings().map(({ env }) => env));
+  for (const document of DOCUMENTS) {
+    for (const [name] of projectFile(document).matchAll(/\b[A-Z]+(?:_[A-Z]+)+\b/g)) {
+      assert.ok(known.has(name) || others.has(name), `${document}: ${name}`);
+    }
+  }
+});
+
+test('every link leads somewhere', () => {
+  for (const document of DOCUMENTS) {
+    for (const link of links(projectFile(document))) {
+      if (link.startsWith('https://')) continue;
+      const [path = '', anchor] = link.split('#');
+      const target = path === '' ? document : join(dirname(document), path);
+      assert.ok(existsSync(join(PROJECT, target)), `${document}: ${link}`);
+      if (anchor !== undefined) assert.ok(anchors(projectFile(target)).has(anchor), `${document}: ${link}`);
+    }
+  }
+});
+
+test('every promise is linked to a test file', () => {
+  const promises = tableRows(section(text, 'What is promised'));
+  assert.ok(promises.length > 10);
+  for (const [promise, proof = ''] of promises) {
+    const files = links(proof);
+    assert.ok(files.length > 0, promise);
+    for (const file of files) assert.match(file, /^test\/.+\.test\.ts$/);
+  }
+});
+
+test('every folder it describes is there, and every folder of src is described', () => {
+  const described = tableRows(section(text, 'Where things live')).flatMap(([folder = '']) => inlineCode(folder));
+  for (const path of described) assert.ok(existsSync(join(PROJECT, path)), path);
+  for (const stage of ['protocol', 'http', 'ingest', 'buffer', 'fanout', 'flush', 'store', 'stack', 'commands']) {
+    assert.ok(described.includes(`src/${stage}`), stage);
+  }
+});
