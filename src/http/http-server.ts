@@ -2,6 +2,7 @@ import { Server as TlsServer } from 'node:https';
 import { fastify, type FastifyInstance } from 'fastify';
 import { describeError } from '../errors.ts';
 import { httpLogger } from '../logger.ts';
+import { isLoopbackHost } from './client-address.ts';
 import { boundConnectingSockets } from './connecting-sockets.ts';
 import { readTlsFiles, reloadTlsFiles } from './tls-files.ts';
 
@@ -9,6 +10,8 @@ export interface HttpServerOptions {
   readonly tlsCert: string | undefined;
   readonly tlsKey: string | undefined;
   readonly trustProxy: boolean;
+  /** Undefined: the gateway is open to whoever reaches it. */
+  readonly gatewayTokensFile?: string | undefined;
   readonly maxHeaderBytes: number;
   readonly headersDeadlineMs: number;
   /** WebSockets; the server takes some sockets more, for plain requests. */
@@ -55,6 +58,7 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
   // All sockets come from the proxy's address: there it is the proxy that bounds them.
   if (!trustProxy) boundConnectingSockets(server, options.maxConnectingPerAddress);
   if (server instanceof TlsServer) reloadTlsFiles(server, options);
+  if (options.gatewayTokensFile === undefined && !trustProxy) refuseForeignHosts(app);
   app.setNotFoundHandler((request, reply) => {
     if (!SOCKET_PATHS.has(request.url.split('?', 1)[0] ?? '')) return reply.code(404).send({ error: 'not found' });
     return reply
@@ -68,6 +72,17 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
     return reply.code(status).send({ error: status >= 500 ? 'internal error' : describeError(error) });
   });
   return app;
+}
+
+/**
+ * A web page whose name was pointed at this machine is, to its browser, of one origin with us: it may read what we
+ * answer. Only the Host header tells, and where no tokens are asked for nothing else stands in its way.
+ */
+function refuseForeignHosts(app: FastifyInstance): void {
+  app.addHook('onRequest', async (request, reply) => {
+    if (isLoopbackHost(request.headers.host ?? '')) return;
+    await reply.code(403).send({ error: 'without tokens this gateway answers to localhost only' });
+  });
 }
 
 function asPlain(app: unknown): FastifyInstance {
