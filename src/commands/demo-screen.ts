@@ -1,0 +1,72 @@
+import type { WriteStream } from 'node:tty';
+
+export interface DemoNumbers {
+  /** Of the gateway, and of the page with live prices. */
+  readonly url: string;
+  /** Ticks given to the feed client, held by the buffer, durable. */
+  readonly published: number;
+  readonly acknowledged: number;
+  readonly committed: number;
+  /** Ticks in the buffer; undefined while Redis does not answer. */
+  readonly buffered: number | undefined;
+  readonly lastFlush: { readonly rows: number; readonly ms: number };
+}
+
+const LINE_EVERY_MS = 950;
+const CLEAR_LINE = '\u001b[2K';
+const whole = new Intl.NumberFormat('en');
+
+/** Shows the demo's numbers: on a terminal in place, elsewhere as a line a second. */
+export class DemoScreen {
+  readonly #out: Pick<WriteStream, 'write' | 'isTTY'>;
+  #shownLines = 0;
+  #shownAtMs = Number.NEGATIVE_INFINITY;
+  #before = { published: 0, atMs: 0 };
+  #ratePerSecond = 0;
+
+  constructor(out: Pick<WriteStream, 'write' | 'isTTY'>) {
+    this.#out = out;
+  }
+
+  show(numbers: DemoNumbers, nowMs: number): void {
+    this.#measure(numbers, nowMs);
+    if (this.#out.isTTY) this.#showInPlace(numbers);
+    else if (nowMs - this.#shownAtMs >= LINE_EVERY_MS) {
+      this.#shownAtMs = nowMs;
+      this.#out.write(`${this.#line(numbers)}\n`);
+    }
+  }
+
+  #measure({ published }: DemoNumbers, nowMs: number): void {
+    const elapsedMs = nowMs - this.#before.atMs;
+    if (elapsedMs < SHORTEST_MEASURE_MS) return;
+    if (this.#before.atMs > 0) this.#ratePerSecond = ((published - this.#before.published) / elapsedMs) * 1000;
+    this.#before = { published, atMs: nowMs };
+  }
+
+  #showInPlace(numbers: DemoNumbers): void {
+    const lines = [
+      `live page     ${numbers.url}`,
+      `published     ${padded(numbers.published)}   ${whole.format(Math.round(this.#ratePerSecond))} ticks/s`,
+      `acknowledged  ${padded(numbers.acknowledged)}   in the Redis buffer`,
+      `committed     ${padded(numbers.committed)}   in TimescaleDB`,
+      `buffer        ${padded(numbers.buffered)}   ticks not yet committed`,
+      `last flush    ${padded(numbers.lastFlush.rows)}   rows in ${numbers.lastFlush.ms.toFixed(1)} ms`,
+      'Ctrl-C ends.',
+    ];
+    const up = this.#shownLines > 0 ? `\u001b[${this.#shownLines}A` : '';
+    this.#shownLines = lines.length;
+    this.#out.write(up + lines.map((line) => `${CLEAR_LINE}${line}\n`).join(''));
+  }
+
+  #line({ url, published, acknowledged, committed, buffered, lastFlush }: DemoNumbers): string {
+    const flush = `last flush ${lastFlush.rows} rows in ${lastFlush.ms.toFixed(1)} ms`;
+    return `published ${published}, acknowledged ${acknowledged}, committed ${committed}, buffer ${buffered ?? '?'}, ${flush}, ${url}`;
+  }
+}
+
+const SHORTEST_MEASURE_MS = 400;
+
+function padded(number: number | undefined): string {
+  return (number === undefined ? '?' : whole.format(number)).padStart(12);
+}
