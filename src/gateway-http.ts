@@ -3,6 +3,7 @@ import type { Config } from './config.ts';
 import type { AccessTokens } from './http/access-tokens.ts';
 import { addApiRoutes } from './http/api-routes.ts';
 import { addMetricsRoute, MetricsServer, observeRequests } from './http/metrics-routes.ts';
+import { addPageRoutes } from './http/page-routes.ts';
 import type { GatewayMetrics } from './metrics.ts';
 import type { StoredData } from './stored-data.ts';
 
@@ -13,7 +14,7 @@ export interface GatewayHttpParts {
   readonly allowedOrigins: ReadonlySet<string>;
 }
 
-/** What a gateway answers beside its WebSockets and its health: what is stored, and its metrics. */
+/** What a gateway answers beside its WebSockets and its health: what is stored, its metrics, and the page. */
 export class GatewayHttp implements AsyncDisposable {
   readonly #config: Config;
   readonly #metrics: GatewayMetrics;
@@ -26,6 +27,7 @@ export class GatewayHttp implements AsyncDisposable {
     observeRequests(app, metrics);
     if (config.metricsPort === 0) addMetricsRoute(app, metrics);
     addApiRoutes(app, { queries: stored, tokens, timeZone: config.barsTimeZone, allowedOrigins });
+    addPageRoutes(app);
   }
 
   /** Listens for metrics, where they have a port of their own. @throws {UsageError} when it is taken */

@@ -1,0 +1,79 @@
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import compress from '@fastify/compress';
+import etag from '@fastify/etag';
+import type { FastifyInstance } from 'fastify';
+import { bundlePage, PAGE_BUNDLE } from '../page-bundle.ts';
+
+const FOLDER = new URL('../../clients/dashboard/', import.meta.url);
+const COMPRESS_FROM_BYTES = 1_024;
+
+/**
+ * Nothing from elsewhere, nothing inline, in nobody's frame. `connect-src 'self'` covers the WebSocket of the same
+ * address.
+ */
+const CONTENT_SECURITY_POLICY = [
+  "default-src 'none'",
+  "script-src 'self'",
+  "style-src 'self'",
+  "img-src 'self'",
+  "connect-src 'self'",
+  "base-uri 'none'",
+  "form-action 'none'",
+  "frame-ancestors 'none'",
+].join('; ');
+
+const FILES: ReadonlyArray<readonly [path: string, type: string, read: () => Promise<string>]> = [
+  ['/', 'text/html; charset=utf-8', () => readText('index.html')],
+  ['/dashboard.css', 'text/css; charset=utf-8', () => readText('dashboard.css')],
+  ['/dashboard.svg', 'image/svg+xml', () => readText('dashboard.svg')],
+  ['/dashboard.js', 'text/javascript; charset=utf-8', readProgram],
+];
+
+/**
+ * Adds the page at `/` and its parts. They are for everybody who reaches the gateway: prices come over the API and the
+ * live endpoint, under their tokens.
+ */
+export function addPageRoutes(app: FastifyInstance): void {
+  void app.register(async (page) => {
+    await page.register(etag, { weak: true });
+    await page.register(compress, { threshold: COMPRESS_FROM_BYTES, encodings: ['gzip', 'deflate'] });
+    for (const [path, type, read] of FILES) {
+      const content = once(read);
+      page.get(path, async (_request, reply) =>
+        reply
+          .type(type)
+          .headers({
+            'Cache-Control': 'no-cache',
+            'Content-Security-Policy': CONTENT_SECURITY_POLICY,
+            'Cross-Origin-Opener-Policy': 'same-origin',
+            'Referrer-Policy': 'no-referrer',
+            'X-Content-Type-Options': 'nosniff',
+          })
+          .send(await content()),
+      );
+    }
+  });
+}
+
+function readText(name: string): Promise<string> {
+  return readFile(new URL(name, FOLDER), 'utf8');
+}
+
+/** The built program; where the sources are run there is none, and it is bundled at the first request. */
+function readProgram(): Promise<string> {
+  if (existsSync(new URL(PAGE_BUNDLE, FOLDER))) return readText(PAGE_BUNDLE);
+  return bundlePage(new URL('dashboard.ts', FOLDER));
+}
+
+/** Reads at the first call; again after a failure. */
+function once<T>(read: () => Promise<T>): () => Promise<T> {
+  let reading: Promise<T> | undefined;
+  return async () => {
+    reading ??= read().catch((error: unknown) => {
+      reading = undefined;
+      throw error;
+    });
+    return reading;
+  };
+}
