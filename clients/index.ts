@@ -5,3 +5,7 @@ export { FeedClosedError, FeedError, FeedRefusedError } from './feed/feed-errors
 export { FileJournal, type FileJournalOptions, type FsyncPolicy, JournalFullError } from './feed/feed-journal.ts';
 export type { FeedJournal } from './feed/feed-journal-port.ts';
 export type { FeedState } from './feed/feed-link.ts';
+export { LiveClient, type LiveClientOptions } from './live/live-client.ts';
+export { LiveClosedError, type LiveState } from './live/live-link.ts';
+export type { FeedAge, LiveBar, LiveFlush, LiveGap, LiveTick } from './live/live-events.ts';
+export { nodeLiveClient } from './live/node-live-client.ts';

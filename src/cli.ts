@@ -7,13 +7,18 @@ import { registerDoctor } from './commands/doctor.ts';
 import { registerFeeds } from './commands/feeds.ts';
 import { registerFlush } from './commands/flush.ts';
 import { registerGaps } from './commands/gaps.ts';
+import { registerLoad } from './commands/load.ts';
 import { registerRebuildBars } from './commands/rebuild-bars.ts';
 import { registerRejected } from './commands/rejected.ts';
 import { registerReplay } from './commands/replay.ts';
 import { translateSeedSpelling } from './commands/seed-spelling.ts';
 import { registerServe } from './commands/serve.ts';
 import { registerSetupDb } from './commands/setup-db.ts';
+import { registerSimulate } from './commands/simulate.ts';
+import { registerDemo } from './commands/demo.ts';
 import { registerStack } from './commands/stack.ts';
+import { registerTail } from './commands/tail.ts';
+import { registerToken } from './commands/token.ts';
 import { describeSettings } from './config.ts';
 import { describeError, TickgateError } from './errors.ts';
 import { rootLogger, setLogLevel } from './logger.ts';
@@ -35,12 +40,17 @@ function buildProgram(): Command {
   registerFlush(program);
   registerBufferSize(program);
   registerReplay(program);
+  registerSimulate(program);
+  registerTail(program);
+  registerLoad(program);
+  registerToken(program);
   registerSetupDb(program);
   registerDoctor(program);
   registerFeeds(program);
   registerRejected(program);
   registerGaps(program);
   registerRebuildBars(program);
+  registerDemo(program);
   registerStack(program);
   const settings = describeSettings().map(
     ({ env, default: value, describe }) => `  ${env.padEnd(32)} ${describe}${value === '' ? '' : ` (${value})`}`,
