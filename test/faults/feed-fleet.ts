@@ -15,6 +15,8 @@ const Told = z.object({
 
 export interface FleetOptions extends Omit<FeedChildOptions, 'feeds'> {
   readonly folder: string;
+  /** Of compilePrograms(). */
+  readonly programs: string;
   /** Begins every feed's name. */
   readonly prefix: string;
   readonly processes: number;
@@ -96,6 +98,19 @@ export class FeedFleet implements AsyncDisposable {
     await member?.process.start();
   }
 
+  /** SIGKILL, and a new start without the journals: other instances, which know nothing of the old ones. */
+  async restartWithoutJournals(at: number): Promise<void> {
+    const member = this.members[at % this.members.length];
+    if (member === undefined) return;
+    await member.process.kill();
+    for (const feed of member.feeds) {
+      this.#instances.set(feed, (this.#instances.get(feed) ?? 0) + 1);
+      rmSync(this.#journal(feed), { force: true });
+    }
+    member.process.args = this.#argsFor(member.feeds);
+    await member.process.start();
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all(this.members.map((member) => member.process.kill()));
   }
@@ -104,9 +119,8 @@ export class FeedFleet implements AsyncDisposable {
     return join(this.#folder, `journal-${feed}`);
   }
 
-  #processFor(name: string, feeds: readonly string[]): ManagedProcess {
+  #argsFor(feeds: readonly string[]): string[] {
     const { url, token, ticksAFrame, ticksASecond, graceFrames, graceMs } = this.#options;
-    for (const feed of feeds) rmSync(this.#journal(feed), { force: true });
     const options: FeedChildOptions = {
       url,
       token,
@@ -116,10 +130,14 @@ export class FeedFleet implements AsyncDisposable {
       graceMs,
       feeds: feeds.map((feed) => ({ name: feed, instance: this.#instance(feed), journal: this.#journal(feed) })),
     };
+    return [join(this.#options.programs, 'test/faults/feed-child.js'), JSON.stringify(options)];
+  }
+
+  #processFor(name: string, feeds: readonly string[]): ManagedProcess {
     return new ManagedProcess(
       {
         name,
-        args: ['test/faults/feed-child.ts', JSON.stringify(options)],
+        args: this.#argsFor(feeds),
         env: {},
         logFile: join(this.#folder, `${name}.log`),
         onMessage: (message) => this.#onMessage(Told.parse(message)),

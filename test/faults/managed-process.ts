@@ -1,12 +1,12 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync, readFileSync } from 'node:fs';
-import { resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { PROJECT_ROOT } from './compiled-programs.ts';
 
 export interface ProcessOptions {
   readonly name: string;
-  /** The program and its arguments, after `node --import tsx`. */
+  /** The compiled program and its arguments. */
   readonly args: readonly string[];
   readonly env: Readonly<Record<string, string>>;
   /** Everything it prints, over all its lives. */
@@ -17,7 +17,6 @@ export interface ProcessOptions {
   readonly onMessage?: (message: unknown) => void;
 }
 
-const ROOT = resolve(import.meta.dirname, '../..');
 const READY_LIMIT_MS = 60_000;
 const END_LIMIT_MS = 30_000;
 const POLL_MS = 25;
@@ -32,12 +31,14 @@ export class ManagedProcess implements AsyncDisposable {
   readonly #onSurprise: (what: string) => void;
   #child: ChildProcess | undefined;
   #endExpected = false;
-  #env: Readonly<Record<string, string>> = {};
+  /** Of the next start. */
+  args: readonly string[];
 
   /** @param onSurprise told when it ends though nobody asked for it */
   constructor(options: ProcessOptions, onSurprise: (what: string) => void) {
     this.name = options.name;
     this.#options = options;
+    this.args = options.args;
     this.#onSurprise = onSurprise;
   }
 
@@ -49,19 +50,18 @@ export class ManagedProcess implements AsyncDisposable {
     return this.#child !== undefined && this.#child.exitCode === null && this.#child.signalCode === null;
   }
 
-  /** Starts it and waits until its log says that it is ready. `env` is added until the next start. */
-  async start(env: Readonly<Record<string, string>> = {}, wait = true): Promise<void> {
+  /** Starts it and waits until its log says that it is ready. `env` is added for this life. */
+  async start(env: Readonly<Record<string, string>> = {}): Promise<void> {
     if (this.isRunning) return;
-    this.#env = env;
     this.#endExpected = false;
     const from = this.log().length;
-    const { args, readyWhen } = this.#options;
+    const { readyWhen } = this.#options;
     const out = openSync(this.#options.logFile, 'a');
     // Dies with us, however we die.
-    const child = spawn('setpriv', ['--pdeathsig', 'KILL', process.execPath, '--import', 'tsx', ...args], {
-      cwd: ROOT,
-      env: { ...process.env, ...this.#options.env, ...this.#env },
-      stdio: ['ignore', out, out, 'ipc'],
+    const child = spawn('setpriv', ['--pdeathsig', 'KILL', process.execPath, ...this.args], {
+      cwd: PROJECT_ROOT,
+      env: { ...process.env, ...this.#options.env, ...env },
+      stdio: ['ignore', out, out, this.#options.onMessage === undefined ? 'ignore' : 'ipc'],
     });
     closeSync(out);
     this.#child = child;
@@ -70,7 +70,7 @@ export class ManagedProcess implements AsyncDisposable {
     child.once('exit', (code, signal) => {
       if (!this.#endExpected) this.#onSurprise(`${this.name} ended by itself (${signal ?? `code ${String(code)}`})`);
     });
-    if (!wait || readyWhen === undefined) return;
+    if (readyWhen === undefined) return;
     const endMs = Date.now() + READY_LIMIT_MS;
     while (!readyWhen.test(this.log().slice(from))) {
       if (this.#endExpected) return;

@@ -15,6 +15,7 @@ import {
 } from '../../src/stack/start-private-server.ts';
 import { connectPostgres } from '../../src/store/postgres-connection.ts';
 import { setupDatabase } from '../../src/store/setup-database.ts';
+import { compilePrograms } from './compiled-programs.ts';
 import { Checker } from './checker.ts';
 import { FeedFleet } from './feed-fleet.ts';
 import { ManagedProcess } from './managed-process.ts';
@@ -66,6 +67,7 @@ export class OwnStage implements Stage, AsyncDisposable {
 
   private constructor(made: {
     readonly folder: string;
+    readonly programs: string;
     readonly redis: PrivateServer;
     readonly postgres: PrivateServer & { readonly password: string };
     readonly gatewayPorts: readonly number[];
@@ -86,7 +88,7 @@ export class OwnStage implements Stage, AsyncDisposable {
       const process = new ManagedProcess(
         {
           name,
-          args: ['src/cli.ts', ...args],
+          args: [join(made.programs, 'src/cli.js'), ...args],
           readyWhen,
           logFile: join(this.folder, `${name}.log`),
           env: { ...this.#environment(redisLink.port, postgresLink.port), ...options.env, ...env },
@@ -104,6 +106,7 @@ export class OwnStage implements Stage, AsyncDisposable {
     this.fleet = new FeedFleet(
       {
         folder: this.folder,
+        programs: made.programs,
         url: `ws://127.0.0.1:${made.feedLink.port}/v1/feed`,
         prefix: 'f',
         processes: options.feedProcesses ?? 2,
@@ -133,6 +136,7 @@ export class OwnStage implements Stage, AsyncDisposable {
   static async start(options: OwnStageOptions = {}): Promise<OwnStage> {
     const folder = await mkdtemp(join(tmpdir(), 'tickgate-faults-'));
     const undo: AsyncDisposable[] = [];
+    const programs = await compilePrograms();
     try {
       const [redis, postgres] = await Promise.all([
         startRedisServer(options.redis),
@@ -157,7 +161,7 @@ export class OwnStage implements Stage, AsyncDisposable {
       });
       undo.push(feedLink, ...links);
       let stage: OwnStage | undefined;
-      stage = new OwnStage({ folder, redis, postgres, gatewayPorts, links, feedLink, options });
+      stage = new OwnStage({ folder, programs, redis, postgres, gatewayPorts, links, feedLink, options });
       undo.push(stage);
       await Promise.all(stage.parts.map((part) => part.process.start()));
       await stage.fleet.start();
@@ -207,6 +211,24 @@ export class OwnStage implements Stage, AsyncDisposable {
     const other = this.coordinators.find((each) => each !== leader && each.process.isRunning);
     if (other === undefined) throw new Error('there is no standby');
     return other;
+  }
+
+  /** Undoes whatever a fault may have left that did not come to its end. */
+  async mend(): Promise<void> {
+    this.feedLink.heal();
+    for (const { redisLink, postgresLink } of this.parts) {
+      redisLink.heal();
+      postgresLink.heal();
+    }
+    for (const server of [this.redis, this.postgres]) {
+      if (server.running) server.signal('SIGCONT');
+      else await server.start();
+    }
+    for (const { process } of [...this.parts, ...this.fleet.members]) {
+      process.resume();
+      if (!process.isRunning) await process.start();
+    }
+    this.fleet.generate(true);
   }
 
   /** What must hold of every log and process at any time. */

@@ -1,4 +1,5 @@
 import * as assert from 'uvu/assert';
+import { Random } from '../../clients/simulator/random.ts';
 import { privateServersUnavailable } from '../../src/stack/start-private-server.ts';
 import { suite } from '../support/suite.ts';
 import type { Fault, FaultTimes } from './fault.ts';
@@ -6,7 +7,7 @@ import { OwnStage, type OwnStageOptions } from './own-stage.ts';
 import { until, withDatabase } from './stage.ts';
 import { type AuditReport, auditBars, auditTables } from './table-audit.ts';
 
-const SHORT_TIMES: FaultTimes = { holdMs: 700 };
+const SHORT_TIMES: FaultTimes = { holdMs: 700, random: Random.fromSeed('faults') };
 const RECOVERY_LIMIT_MS = 60_000;
 const FAULT_LIMIT_MS = 120_000;
 /** Audited again below what the last audit found right, since that is where a late repeat would show. */
@@ -14,7 +15,12 @@ const AUDIT_OVERLAP_FRAMES = 200;
 
 /** Does a fault to the stage, and checks what must hold after every one of them. */
 export async function provoke(stage: OwnStage, fault: Fault, times: FaultTimes = SHORT_TIMES): Promise<void> {
-  await fault.inject(stage, times);
+  try {
+    await fault.inject(stage, times);
+  } catch (error) {
+    await stage.mend();
+    throw error;
+  }
   await checkRecovery(stage);
 }
 

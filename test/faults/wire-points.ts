@@ -64,18 +64,23 @@ function isAppend(chunk: Buffer): boolean {
 /**
  * Waits until the point is reached on the link.
  * @param act what happens there; `drop` keeps the bytes from arriving
+ * @param signal ends the waiting
+ * @throws {Error} when the point is not reached in time
  */
 export async function atPoint(
   link: TcpProxy,
   point: WirePoint,
   act: (connection: ProxyConnection) => 'pass' | 'drop',
+  signal?: AbortSignal,
 ): Promise<void> {
   const memories = new Map<ProxyConnection, { copies: boolean; commits: boolean; appends: boolean }>();
   let unwatch = (): unknown => undefined;
   let timer: NodeJS.Timeout | undefined;
   try {
     await new Promise<void>((resolve, reject) => {
-      timer = setTimeout(() => reject(new Error(`not reached: ${point}`)), POINT_LIMIT_MS);
+      const giveUp = (): void => reject(new Error(`not reached: ${point}`));
+      timer = setTimeout(giveUp, POINT_LIMIT_MS);
+      signal?.addEventListener('abort', giveUp, { once: true });
       unwatch = link.watch((chunk, direction, connection) => {
         const memory = memories.get(connection) ?? { copies: false, commits: false, appends: false };
         memories.set(connection, memory);
