@@ -82,4 +82,9 @@ function quietenLog(argv: readonly string[]): void {
   if (!isService && process.env['LOG_LEVEL'] === undefined) setLogLevel('fatal');
 }
 
+// `tickgate tail | head`: a reader that has seen enough ends the command.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE') process.exit(0);
+  throw error;
+});
 process.exitCode = await main(process.argv.slice(2));
