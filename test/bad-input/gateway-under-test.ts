@@ -58,8 +58,16 @@ export class GatewayUnderTest implements AsyncDisposable {
     await setupDatabase(market.db, market.config);
     const config = market.configWith({ GATEWAY_TOKENS_FILE: tokensFile, ...changes });
     const gateway = await startGateway(config);
-    await until('the gateway is ready', () => Object.values(gateway.readiness().dependencies).every((each) => each.ok));
-    return new GatewayUnderTest(gateway, config, market, folder);
+    const subject = new GatewayUnderTest(gateway, config, market, folder);
+    const isReady = (): boolean => Object.values(gateway.readiness().dependencies).every((each) => each.ok);
+    try {
+      await until('the gateway is ready', isReady);
+    } catch (error) {
+      const { dependencies } = gateway.readiness();
+      await subject[Symbol.asyncDispose]();
+      throw new Error(`not ready: ${JSON.stringify(dependencies)}`, { cause: error });
+    }
+    return subject;
   }
 
   get port(): number {
