@@ -276,7 +276,6 @@ export class FeedClient implements AsyncDisposable {
   }
 
   #onAck(seq: number): void {
-    this.#outbox.acknowledged(seq);
     this.#acked.advance(seq);
     this.#options.onAck?.(seq);
   }

@@ -55,6 +55,7 @@ export class FeedLink {
   #socket: WebSocket | undefined;
   #state: FeedState = 'waiting';
   #attempt: number;
+  #hasOpened = false;
   #failures = 0;
   #askedMs = 0;
   #window = { frames: 0, ticks: 0 };
@@ -65,7 +66,7 @@ export class FeedLink {
 
   constructor(options: FeedLinkOptions) {
     this.#options = options;
-    this.#attempt = options.firstAttempt - 1;
+    this.#attempt = options.firstAttempt;
   }
 
   start(): void {
@@ -144,6 +145,7 @@ export class FeedLink {
         return;
       case 'opened':
         this.#failures = 0;
+        this.#hasOpened = true;
         this.#window = { frames: message.windowFrames, ticks: message.windowTicks };
         this.#setState('open');
         events.onOpened(message);
@@ -176,7 +178,8 @@ export class FeedLink {
   /** Asks for the feed's place: after authentication, and whenever the place was lost. */
   #open(): void {
     const { feed, instance, live, outbox, events } = this.#options;
-    this.#attempt += 1;
+    // Until it has been opened once a process is new to the feed, however often it has asked.
+    if (this.#hasOpened) this.#attempt += 1;
     events.onAttempt(this.#attempt);
     this.#setState('opening');
     const open = { action: 'open', feed, instance, attempt: this.#attempt, have: outbox.have, live };

@@ -164,7 +164,6 @@ export class OwnFeed implements RegisteredFeed, AsyncDisposable {
   }
 
   #onAck(seq: number): void {
-    this.#outbox.acknowledged(seq);
     for (let each = this.#acked + 1; each <= seq; each++) this.#listeners.get(each)?.onAck();
     this.#acked = Math.max(this.#acked, seq);
   }

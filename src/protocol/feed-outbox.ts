@@ -33,7 +33,7 @@ export class FeedOutbox<F extends OutboxFrame> {
   #committedEnd = 0;
   #sentEnd = 0;
   #last = 0;
-  #have = 0;
+  #start: number | undefined;
   #committed = 0;
   #uncommittedBytes = 0;
   #graceBytes = 0;
@@ -50,9 +50,13 @@ export class FeedOutbox<F extends OutboxFrame> {
     return this.#last;
   }
 
-  /** Highest seq ever told accepted: the `have` of the next open. */
+  /**
+   * Where this process began to number: the `have` of its opens. What stands above it was written by this process, or
+   * by a second program of the same name. (The highest seq told accepted would not do: after the buffer lost frames
+   * another program may have used their numbers.)
+   */
   get have(): number {
-    return this.#have;
+    return this.#start ?? 0;
   }
 
   get committed(): number {
@@ -79,7 +83,10 @@ export class FeedOutbox<F extends OutboxFrame> {
 
   /** Takes a frame of a journal back, before the first open. The oldest one begins the chain. */
   restore(frame: F): void {
-    if (this.#kept.length === 0) this.#last = frame.prev;
+    if (this.#kept.length === 0) {
+      this.#last = frame.prev;
+      this.#start = frame.prev;
+    }
     this.add(frame);
   }
 
@@ -93,11 +100,6 @@ export class FeedOutbox<F extends OutboxFrame> {
     this.#sentEnd += 1;
     this.#inFlightTicks += next.frame.ticks;
     return next.frame;
-  }
-
-  /** `ack`: advisory; nothing is freed. */
-  acknowledged(seq: number): void {
-    this.#have = Math.max(this.#have, seq);
   }
 
   /** `committed`: frees what is past its grace. @returns seq up to which everything is durable */
@@ -122,12 +124,17 @@ export class FeedOutbox<F extends OutboxFrame> {
    * @returns `conflict` when the place lies inside one of our frames: another program numbered this feed differently
    */
   opened(accepted: number, committed: number, nowMs: number): 'go-on' | 'conflict' {
-    this.#have = Math.max(this.#have, accepted);
+    this.#start ??= accepted;
     // Frames after a place that moved back (a restored database) count as never committed.
     this.#committed = Math.min(this.#committed, accepted);
     const from = this.#kept.findIndex((entry) => entry.frame.seq > accepted);
     const start = from < 0 ? this.#kept.length : from;
-    const first = this.#kept[start]?.frame;
+    let first = this.#kept[start]?.frame;
+    if (first?.skip === true && first.prev < accepted) {
+      // A gap declared once, of which the database that came back holds a part: what is still missing is declared.
+      first = this.#makeSkip(accepted, first.seq);
+      this.#kept[start] = { frame: first, committedAtMs: 0 };
+    }
     if (first !== undefined && first.prev < accepted) return 'conflict';
     this.#last = Math.max(this.#last, accepted);
     const missing = first === undefined ? this.#last : first.prev;

@@ -211,7 +211,7 @@ class FeedClient:
         self._settle()
 
     def on_ack(self, seq: int) -> None:
-        self._outbox.acknowledged(seq)
+        """Advisory: nothing is freed by it."""
 
     def on_committed(self, seq: int) -> None:
         self._outbox.committed_up_to(seq, time.monotonic())

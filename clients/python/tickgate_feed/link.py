@@ -58,7 +58,8 @@ class FeedLink:
         self._options = options
         self._outbox = outbox
         self._events = events
-        self._attempt = options.first_attempt - 1
+        self._attempt = options.first_attempt
+        self._has_opened = False
         self._failures = 0
         self._asked_seconds = 0.0
         self._window = (0, 0)
@@ -182,7 +183,9 @@ class FeedLink:
 
     def _next_open(self) -> bytes:
         options = self._options
-        self._attempt += 1
+        # Until it has been opened once a process is new to the feed, however often it has asked.
+        if self._has_opened:
+            self._attempt += 1
         return msgpack.packb(
             {
                 "action": "open",
@@ -202,6 +205,7 @@ class FeedLink:
                     self._open_now()
             case "opened":
                 self._failures = 0
+                self._has_opened = True
                 self._trouble = ""
                 self._window = (message["windowFrames"], message["windowTicks"])
                 self._is_open = True

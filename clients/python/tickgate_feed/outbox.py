@@ -42,11 +42,16 @@ class FeedOutbox:
         self._in_flight_ticks = 0
         self.last = 0
         """Seq of the newest frame: the `prev` of the next one."""
-        self.have = 0
-        """Highest seq ever told accepted: the `have` of the next open."""
+        self._start: int | None = None
         self.committed = 0
         self.uncommitted_bytes = 0
         self.uncommitted_ticks = 0
+
+    @property
+    def have(self) -> int:
+        """Where this process began to number: the `have` of its opens. What stands above it was written by this process,
+        or by a second program of the same name."""
+        return self._start or 0
 
     @property
     def uncommitted_frames(self) -> int:
@@ -78,10 +83,6 @@ class FeedOutbox:
         self._in_flight_ticks += frame.ticks
         return frame
 
-    def acknowledged(self, seq: int) -> None:
-        """`ack`: advisory, nothing is freed."""
-        self.have = max(self.have, seq)
-
     def committed_up_to(self, seq: int, now: float) -> int:
         """`committed`: frees what is past its grace. Returns the seq up to which everything is durable."""
         while self._committed_end < len(self._kept):
@@ -104,11 +105,15 @@ class FeedOutbox:
     def opened(self, accepted: int, committed: int, now: float) -> bool:
         """`opened`: decides where to go on. A gap that cannot be supplied becomes a skip frame at the head of what is
         sent. False when the place lies inside one of our frames: another program numbered this feed differently."""
-        self.have = max(self.have, accepted)
+        if self._start is None:
+            self._start = accepted
         # Frames after a place that moved back (a restored database) count as never committed.
         self.committed = min(self.committed, accepted)
         start = next((index for index, frame in enumerate(self._kept) if frame.seq > accepted), len(self._kept))
         first = self._kept[start] if start < len(self._kept) else None
+        if first is not None and first.skip and first.prev < accepted:
+            # A gap declared once, of which the database that came back holds a part: what is still missing is declared.
+            first = self._kept[start] = self._make_skip(accepted, first.seq)
         if first is not None and first.prev < accepted:
             return False
         self.last = max(self.last, accepted)

@@ -12,7 +12,6 @@ const LIMITS = { graceMs: 2, graceBytes: 700 };
 type Step =
   | readonly ['add', seq: number, prev: number, ticks: number]
   | readonly ['take', windowFrames: number, windowTicks: number]
-  | readonly ['ack', seq: number]
   | readonly ['committed', seq: number, now: number]
   | readonly ['opened', accepted: number, committed: number, now: number];
 
@@ -42,9 +41,6 @@ function apply(outbox: FeedOutbox<OutboxFrame>, step: Step): unknown {
       const frame = outbox.takeNext(step[1], step[2]);
       return frame === undefined ? null : shown(frame);
     }
-    case 'ack':
-      outbox.acknowledged(step[1]);
-      return null;
     case 'committed':
       return outbox.committedUpTo(step[1], step[2]);
     case 'opened':
@@ -56,7 +52,7 @@ const small = (max: number): Arbitrary<number> => integer({ min: 0, max });
 
 /** Mostly what a feed and a gateway do to each other, and now and then what they never should. */
 const anySteps: Arbitrary<Step[]> = array(
-  tuple(constantFrom('add', 'add', 'take', 'take', 'ack', 'committed', 'opened'), small(9), small(9)),
+  tuple(constantFrom('add', 'add', 'take', 'take', 'committed', 'opened'), small(9), small(9)),
   {
     maxLength: 40,
   },
@@ -72,8 +68,6 @@ const anySteps: Arbitrary<Step[]> = array(
       }
       case 'take':
         return ['take', a, b];
-      case 'ack':
-        return ['ack', seq];
       case 'committed':
         return ['committed', seq, at];
       default: {

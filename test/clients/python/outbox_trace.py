@@ -24,8 +24,6 @@ def trace(steps: list) -> list:
         elif name == "take":
             frame = outbox.take_next(*args)
             result = None if frame is None else [frame.seq, frame.prev, frame.skip]
-        elif name == "ack":
-            outbox.acknowledged(*args)
         elif name == "committed":
             result = outbox.committed_up_to(*args)
         elif name == "opened":
