@@ -9,10 +9,11 @@ export interface DemoNumbers {
   readonly committed: number;
   /** Ticks in the buffer; undefined while Redis does not answer. */
   readonly buffered: number | undefined;
-  readonly lastFlush: { readonly rows: number; readonly ms: number };
+  readonly lastFlush: { readonly rows: number; readonly ms: number } | undefined;
 }
 
 const LINE_EVERY_MS = 950;
+const SHORTEST_MEASURE_MS = 400;
 const CLEAR_LINE = '\u001b[2K';
 const whole = new Intl.NumberFormat('en');
 
@@ -51,7 +52,7 @@ export class DemoScreen {
       `acknowledged  ${padded(numbers.acknowledged)}   in the Redis buffer`,
       `committed     ${padded(numbers.committed)}   in TimescaleDB`,
       `buffer        ${padded(numbers.buffered)}   ticks not yet committed`,
-      `last flush    ${padded(numbers.lastFlush.rows)}   rows in ${numbers.lastFlush.ms.toFixed(1)} ms`,
+      `last flush    ${padded(numbers.lastFlush?.rows)}   rows in ${Math.round(numbers.lastFlush?.ms ?? 0)} ms`,
       'Ctrl-C ends.',
     ];
     const up = this.#shownLines > 0 ? `\u001b[${this.#shownLines}A` : '';
@@ -60,12 +61,10 @@ export class DemoScreen {
   }
 
   #line({ url, published, acknowledged, committed, buffered, lastFlush }: DemoNumbers): string {
-    const flush = `last flush ${lastFlush.rows} rows in ${lastFlush.ms.toFixed(1)} ms`;
-    return `published ${published}, acknowledged ${acknowledged}, committed ${committed}, buffer ${buffered ?? '?'}, ${flush}, ${url}`;
+    const flush = lastFlush === undefined ? 'none yet' : `${lastFlush.rows} rows in ${Math.round(lastFlush.ms)} ms`;
+    return `published ${published}, acknowledged ${acknowledged}, committed ${committed}, buffer ${buffered ?? '?'}, last flush ${flush}, ${url}`;
   }
 }
-
-const SHORTEST_MEASURE_MS = 400;
 
 function padded(number: number | undefined): string {
   return (number === undefined ? '?' : whole.format(number)).padStart(12);

@@ -25,12 +25,12 @@ export function registerDemo(program: Command): void {
     .description('everything at once: Redis and TimescaleDB, a gateway, and a made-up market of EGX shares')
     .option('--seconds <seconds>', 'ends after so long; default: with Ctrl-C', parseSeconds)
     .action(async (options: { readonly seconds?: number }, command: Command) => {
-      const stop = new AbortController();
-      void untilSignal().then(() => stop.abort());
       const asJson: unknown = command.optsWithGlobals()['json'];
       const out = asJson === true ? process.stderr : process.stdout;
       const say = (line: string): void => void out.write(`${line}\n`);
       const config = await demoConfig(say);
+      const stop = new AbortController();
+      void untilSignal().then(() => stop.abort());
       await withStore(config, 'demo', (client) => setupDatabase(client, config));
       const numbers = await runDemo(config, options.seconds, stop, new DemoScreen(out));
       const { published, committed } = numbers;
@@ -72,10 +72,10 @@ async function runDemo(
 ): Promise<DemoNumbers> {
   await using gateway = await openGateway(config);
   await using buffer = await connectBuffer(config);
-  const lastFlush = { rows: 0, ms: 0 };
+  let lastFlush: DemoNumbers['lastFlush'];
   await buffer.onFlushed((notice) => {
     const { rows, flushMs } = decodeFlushNotice(notice);
-    Object.assign(lastFlush, { rows, ms: flushMs });
+    lastFlush = { rows, ms: flushMs };
   });
   await using feed = new MarketFeed({
     url: gateway.url,
@@ -90,7 +90,7 @@ async function runDemo(
     acknowledged: feed.tally.acked,
     committed: feed.tally.committed,
     buffered: await bufferedTicks(buffer),
-    lastFlush: { ...lastFlush },
+    lastFlush,
   });
   if (await feed.opened(stop.signal)) {
     const timer = setTimeout(() => stop.abort(), (seconds ?? MAX_SECONDS) * 1000);

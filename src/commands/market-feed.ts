@@ -67,11 +67,11 @@ export class MarketFeed implements AsyncDisposable {
 
   /**
    * Waits until everything published is committed.
-   * @throws {StoreUnavailableError} when that takes longer than 10 s
+   * @throws {StoreUnavailableError} when that takes too long
    */
-  async drained(): Promise<void> {
+  async drained(limitMs: number = DRAIN_LIMIT_MS): Promise<void> {
     const limit = new AbortController();
-    const late = sleep(DRAIN_LIMIT_MS, undefined, { signal: limit.signal }).then(() => {
+    const late = sleep(limitMs, undefined, { signal: limit.signal }).then(() => {
       const { published, committed } = this.tally;
       throw new StoreUnavailableError(`${published - committed} of ${published} ticks are not committed`, {
         remedy: 'see what /readyz of the gateway says is missing, or run `tickgate doctor`',
