@@ -1,0 +1,152 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { build } from 'hdr-histogram-js';
+import * as assert from 'uvu/assert';
+import { FeedClient } from '../../clients/feed/feed-client.ts';
+import { setupDatabase } from '../../src/store/setup-database.ts';
+import { suite } from '../support/suite.ts';
+import { gatewayAddress, killed, openTestMarket, type TestMarket, until } from '../support/test-market.ts';
+import { tokenOf, tokenRow } from './gateway-under-test.ts';
+
+/** `TICKGATE_STRANGERS=10000` is the whole of it; by default fewer, for a machine that does other things too. */
+const SILENT = Number(process.env['TICKGATE_STRANGERS'] ?? 2_000);
+const SLOW = Math.round(SILENT / 10);
+const CLAIMING = Math.round(SILENT / 40);
+const FRAMES_A_SECOND = 100;
+const TICKS_A_FRAME = 200;
+const BASELINE_SECONDS = 5;
+const SIEGE_SECONDS = Math.max(12, SILENT / 500);
+const MIN_RATE_SHARE = 0.8;
+const MAX_ACK_P99_MS = 250;
+/** On a machine that is slow without any strangers, they may not make it so much slower. */
+const MAX_ACK_FACTOR = 3;
+const MAX_RSS_MIB = 300 + SILENT / 20;
+const SYMBOL = 'BESIEGED';
+
+const test = suite('strangers in great number', { timeoutMs: 240_000 });
+let market: TestMarket;
+let folder = '';
+let gateway: ChildProcess;
+let gatewayLog = '';
+let url = '';
+test.before(async () => {
+  market = await openTestMarket();
+  await setupDatabase(market.db, market.config);
+  folder = await mkdtemp(join(tmpdir(), 'tickgate-strangers-'));
+  const tokensFile = join(folder, 'tokens.json');
+  await writeFile(tokensFile, JSON.stringify({ tokens: [tokenRow('feed', { roles: ['feed'] })] }));
+  gateway = market.spawn(['serve'], {
+    GATEWAY_TOKENS_FILE: tokensFile,
+    MAX_CONNECTIONS: String(Math.max(10_000, SILENT * 1.5)),
+    LOG_LEVEL: 'error',
+  });
+  gateway.stderr?.on('data', (chunk: Buffer) => (gatewayLog += chunk.toString()));
+  url = await gatewayAddress(gateway);
+});
+test.after(async () => {
+  await market.close();
+  await rm(folder, { recursive: true });
+});
+
+interface Measured {
+  /** Frames acknowledged in a second. */
+  readonly rate: number;
+  readonly p50Ms: number;
+  readonly p99Ms: number;
+  readonly maxMs: number;
+}
+
+/** Publishes at a steady pace and measures what is acknowledged, and how soon. */
+async function publishFor(client: FeedClient, seconds: number): Promise<Measured> {
+  const latencies = build({ highestTrackableValue: 600_000, numberOfSignificantValueDigits: 3 });
+  const startMs = performance.now();
+  const total = FRAMES_A_SECOND * seconds;
+  const pending: Array<Promise<void>> = [];
+  for (let sent = 0; sent < total;) {
+    const due = Math.min(total, Math.floor(((performance.now() - startMs) * FRAMES_A_SECOND) / 1_000));
+    for (; sent < due; sent++) pending.push(publishOne(client, (ms) => latencies.recordValue(Math.round(ms * 1_000))));
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+  await Promise.all(pending);
+  const rate = (total * 1_000) / (performance.now() - startMs);
+  const ms = (percentile: number): number => latencies.getValueAtPercentile(percentile) / 1_000;
+  return { rate, p50Ms: ms(50), p99Ms: ms(99), maxMs: latencies.maxValue / 1_000 };
+}
+
+async function publishOne(client: FeedClient, onAcked: (ms: number) => void): Promise<void> {
+  const timeMicros = Date.now() * 1_000;
+  const tick = { symbol: SYMBOL, price: 1, volume: 1, timeMicros };
+  const sentMs = performance.now();
+  const frame = await client.publishFrame(Array.from({ length: TICKS_A_FRAME }, () => tick));
+  await frame.acked();
+  onAcked(performance.now() - sentMs);
+}
+
+interface StrangerCounts {
+  readonly silent: number;
+  readonly slow: number;
+  readonly claiming: number;
+  /** The most there have been at once. */
+  readonly peak: number;
+  readonly ended: number;
+  readonly refused: number;
+}
+
+/** Strangers in a process of their own; `counts` is what they said last. */
+function besiege(): { readonly child: ChildProcess; readonly counts: () => StrangerCounts } {
+  const script = fileURLToPath(new URL('strangers-child.ts', import.meta.url));
+  const numbers = [new URL(url).port, SILENT, SLOW, CLAIMING].map(String);
+  const child = spawn(process.execPath, ['--import', 'tsx', script, ...numbers], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  let last: StrangerCounts = { silent: 0, slow: 0, claiming: 0, peak: 0, ended: 0, refused: 0 };
+  createInterface({ input: child.stdout }).on('line', (line) => {
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- both ends are of one checkout
+    last = JSON.parse(line) as StrangerCounts;
+  });
+  return { child, counts: () => last };
+}
+
+async function rssMiB(pid: number): Promise<number> {
+  const [, pages = '0'] = (await readFile(`/proc/${pid}/statm`, 'utf8')).split(' ');
+  return Math.round((Number(pages) * 4_096) / 2 ** 20);
+}
+
+test(`${SILENT} that never authenticate, ${SLOW} with a byte a second, ${CLAIMING} that claim 2^63 bytes: a feed does not notice`, async () => {
+  const client = new FeedClient({ url, feed: 'besieged', token: tokenOf('feed') });
+  await client.opened();
+  const before = await publishFor(client, BASELINE_SECONDS);
+  const strangers = besiege();
+  let during: Measured;
+  let rss = 0;
+  let arriving: Measured | undefined;
+  try {
+    const siege = publishFor(client, SIEGE_SECONDS);
+    await until('the strangers are there', () => strangers.counts().peak >= SILENT * 0.95, 60_000);
+    arriving = await siege;
+    during = await publishFor(client, SIEGE_SECONDS);
+    rss = await rssMiB(gateway.pid ?? 0);
+  } finally {
+    await killed(strangers.child);
+  }
+  const counts = strangers.counts();
+  process.stdout.write(`${JSON.stringify({ before, arriving, during, counts, rssMiB: rss })}\n`);
+  await client.close();
+  const frames = FRAMES_A_SECOND * (BASELINE_SECONDS + 2 * SIEGE_SECONDS);
+  const { prefix } = market;
+  const stored = await market.count(`(SELECT count(*) FROM ${prefix}_ticks WHERE symbol = '${SYMBOL}')`);
+  assert.is(stored, frames * TICKS_A_FRAME);
+  for (const phase of [arriving, during]) {
+    assert.ok(phase.rate >= before.rate * MIN_RATE_SHARE, `rate ${phase.rate} of ${before.rate}`);
+    const boundMs = Math.max(MAX_ACK_P99_MS, before.p99Ms * MAX_ACK_FACTOR);
+    assert.ok(phase.p99Ms < boundMs, `ack p99 ${phase.p99Ms} ms, before ${before.p99Ms} ms`);
+  }
+  assert.ok(counts.ended > 0, 'those that do not authenticate are ended');
+  assert.ok(rss < MAX_RSS_MIB, `${rss} MiB`);
+  assert.is(gateway.exitCode, null);
+  assert.is(gatewayLog, '');
+});
