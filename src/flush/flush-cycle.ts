@@ -169,7 +169,15 @@ export class FlushCycle {
     }
     if (missing.size === 0) return known;
     const rows = new Map(known);
-    for (const [feed, row] of await this.#store.readRows([...missing])) rows.set(feed, row);
+    const feeds = [...missing];
+    for (const [feed, row] of await this.#store.readRows(feeds)) rows.set(feed, row);
+    // A row of another generation than the feed's place is one that came back with an older database: entries of that
+    // generation, left over in the stream, were given up long ago. Nothing of the feed is stored until it opens anew.
+    const places = await this.#buffer.places(feeds);
+    feeds.forEach((feed, at) => {
+      const place = places[at];
+      if (place !== undefined && place.generation !== rows.get(feed)?.generation) rows.delete(feed);
+    });
     return rows;
   }
 

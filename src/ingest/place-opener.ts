@@ -91,7 +91,8 @@ export class PlaceOpener {
     if (renewed.outcome === 'changed') return undefined;
     if (renewed.outcome !== 'opened') return { outcome: renewed.outcome };
     ingestLogger.info({ feed, position: renewed.position }, 'place renewed at the watermark');
-    return { ...renewed, committed: row.seq };
+    // Read again, since the row just written may be gone: a database restored meanwhile has not committed that much.
+    return { ...renewed, committed: await this.#committed(feed, renewed) };
   }
 
   /** What is durable of a place that goes on. Opening works without the database, so a slow answer counts as none. */
