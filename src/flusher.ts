@@ -173,6 +173,17 @@ class TimescaleFlushStore implements CoordinatorStore {
     return feeds.length === 0 ? new Map() : this.#watermarks.read(feeds);
   }
 
+  async progressOfWaiting(backend: number): Promise<string | undefined> {
+    const { rows } = await this.#pool.query<{ waits: boolean | null; progress: string }>(
+      `SELECT wait_event_type = 'Client' AS waits, concat_ws(' ', state_change, xact_start, bytes_processed) AS progress
+       FROM pg_stat_activity LEFT JOIN pg_stat_progress_copy USING (pid) WHERE pid = $1`,
+      [backend],
+    );
+    const row = rows[0];
+    if (row === undefined) return 'gone';
+    return row.waits === true ? row.progress : undefined;
+  }
+
   async deleteSpentFeeds(): Promise<string[]> {
     const { rows } = await this.#pool.query<{ feed: string }>(
       `DELETE FROM ${this.prefix}_feed_watermarks WHERE feed LIKE '~%' AND seq > 0 AND updated_at < now() - interval '1 hour' RETURNING feed`,

@@ -5,6 +5,10 @@ import type { RedisClientOptions } from './redis-options.ts';
 
 const FIRST_RETRY_MS = 100;
 const MAX_RETRY_MS = 2_000;
+/** A path can die without telling either side: TCP alone would notice after a quarter of an hour. */
+const LIFE_CHECK_MS = 1_000;
+const LIFE_LIMIT_MS = 5_000;
+const PREPARE_LIMIT_MS = 10_000;
 
 /** What a Redis server says of itself, read on each connection after connecting. */
 export interface RedisServerFacts {
@@ -108,6 +112,7 @@ export class RedisLink {
     let socketError: Error | undefined;
     client.on('error', (error: Error) => (socketError = error));
     let facts: RedisServerFacts;
+    const limit = setTimeout(() => client.disconnect(), PREPARE_LIMIT_MS);
     try {
       await client.connect();
       facts = await readServerFacts(client);
@@ -115,6 +120,8 @@ export class RedisLink {
     } catch (error) {
       client.disconnect();
       throw error instanceof TickgateError ? error : this.#unavailable(socketError ?? error);
+    } finally {
+      clearTimeout(limit);
     }
     if (this.#closed) {
       client.disconnect();
@@ -124,7 +131,11 @@ export class RedisLink {
     this.#facts = facts;
     this.#retryMs = FIRST_RETRY_MS;
     this.#lastError = undefined;
-    client.once('end', () => this.#onEnd(client, socketError));
+    const stopChecking = dropWhenSilent(client);
+    client.once('end', () => {
+      stopChecking();
+      this.#onEnd(client, socketError);
+    });
     bufferLogger.debug({ role: this.#options.role, run: facts.run }, 'redis connection up');
     for (const listener of this.#upListeners) listener();
   }
@@ -159,6 +170,28 @@ export class RedisLink {
       cause,
     });
   }
+}
+
+/** Ends a client whose server does not answer a PING. @returns what ends the checking */
+function dropWhenSilent(client: Redis): () => void {
+  let limit: NodeJS.Timeout | undefined;
+  const timer = setInterval(() => {
+    if (limit !== undefined) return;
+    limit = setTimeout(() => client.disconnect(), LIFE_LIMIT_MS);
+    const answered = (): void => {
+      clearTimeout(limit);
+      limit = undefined;
+    };
+    // An error is an answer too, unless it is that none came.
+    client.ping().then(answered, (error: unknown) => {
+      if (error instanceof Error && /timed out/i.test(error.message)) client.disconnect();
+      answered();
+    });
+  }, LIFE_CHECK_MS);
+  return () => {
+    clearInterval(timer);
+    clearTimeout(limit);
+  };
 }
 
 async function readServerFacts(client: Redis): Promise<RedisServerFacts> {

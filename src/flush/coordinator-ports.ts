@@ -40,6 +40,11 @@ export interface CoordinatorStore extends FlushStore, RefusalRules {
   connect(): Promise<Client>;
   /** Rows of the watermarks table; missing where a feed has none. */
   readRows(feeds: readonly string[]): Promise<ReadonlyMap<string, FeedRow>>;
+  /**
+   * What a backend that waits for its client has got done, asked in another session: two equal answers mean that it
+   * has not moved. Undefined while it works or waits for something else.
+   */
+  progressOfWaiting(backend: number): Promise<string | undefined>;
   /** Deletes rows of one-off feeds (`~…`) an hour after their last commit. @returns their names */
   deleteSpentFeeds(): Promise<string[]>;
 }

@@ -158,7 +158,7 @@ export class FlushCoordinator {
 
   async #lead(): Promise<boolean> {
     if (this.#session?.isLost === true) await this.#endSession();
-    this.#session ??= new FlushSession(await this.#store.connect(), this.#store.lockKey);
+    this.#session ??= new FlushSession(await this.#store.connect(), this.#store);
     if (this.#session.leads) return true;
     const leads = await this.#session.tryLead(Date.now());
     if (leads) {

@@ -1,7 +1,11 @@
 import type { Client } from 'pg';
+import { flushLogger } from '../logger.ts';
+import type { CoordinatorStore } from './coordinator-ports.ts';
 import { HolderWatch, type LockKey, tryTakeSeat } from './leader-seat.ts';
 
 const HEARTBEAT_MS = 1_000;
+/** So many looks in a row, a second apart, at which nothing has moved make a path dead. */
+const DEAD_AFTER_LOOKS = 5;
 
 /**
  * The coordinator's one PostgreSQL session: used by nobody else, one statement at a time. While it leads it gives a
@@ -15,12 +19,19 @@ export class FlushSession implements AsyncDisposable {
   #isBusy = false;
   #isLost = false;
   #timer: NodeJS.Timeout | undefined;
+  readonly #store: Pick<CoordinatorStore, 'progressOfWaiting'>;
+  readonly #lifeTimer: NodeJS.Timeout;
+  #turns = 0;
+  #seen = '';
+  #looksUnmoved = 0;
   leads = false;
 
-  constructor(client: Client, key: LockKey) {
+  constructor(client: Client, store: Pick<CoordinatorStore, 'lockKey' | 'progressOfWaiting'>) {
     this.client = client;
-    this.#key = key;
-    this.#watch = new HolderWatch(key);
+    this.#store = store;
+    this.#key = store.lockKey;
+    this.#watch = new HolderWatch(store.lockKey);
+    this.#lifeTimer = setInterval(() => void this.#lookAtPath(), HEARTBEAT_MS).unref();
     client.on('error', () => (this.#isLost = true));
     client.on('end', () => (this.#isLost = true));
   }
@@ -43,6 +54,7 @@ export class FlushSession implements AsyncDisposable {
   async exclusively<T>(work: () => Promise<T>): Promise<T> {
     const turn = this.#busy.then(work);
     this.#isBusy = true;
+    this.#turns += 1;
     this.#busy = turn
       .catch(() => undefined)
       .then(() => {
@@ -53,9 +65,31 @@ export class FlushSession implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     clearInterval(this.#timer);
+    clearInterval(this.#lifeTimer);
     this.leads = false;
     this.#isLost = true;
     await this.client.end().catch(() => undefined);
+  }
+
+  /**
+   * A path can die without telling either side. Then we wait for the backend, and it waits for us: another session can
+   * see that, and tell it from a backend that works or waits for a lock.
+   */
+  async #lookAtPath(): Promise<void> {
+    const { client } = this;
+    if (!this.#isBusy || this.#isLost || !('processID' in client) || typeof client.processID !== 'number') return;
+    const turn = this.#turns;
+    const progress = await this.#store.progressOfWaiting(client.processID).catch(() => undefined);
+    const { stream } = client.connection;
+    const seen = `${turn} ${'bytesRead' in stream ? String(stream.bytesRead) : ''} ${progress}`;
+    const isUnmoved = progress !== undefined && this.#isBusy && turn === this.#turns && seen === this.#seen;
+    this.#looksUnmoved = isUnmoved ? this.#looksUnmoved + 1 : 0;
+    this.#seen = seen;
+    if (this.#looksUnmoved < DEAD_AFTER_LOOKS || this.#isLost) return;
+    flushLogger.warn({ backend: client.processID }, 'the path to PostgreSQL is dead: connecting anew');
+    this.#isLost = true;
+    // With a query under way this destroys the socket, and the query rejects.
+    void client.end().catch(() => undefined);
   }
 
   #heartbeat(): void {

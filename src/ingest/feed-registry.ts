@@ -32,7 +32,8 @@ export class FeedRegistry implements Disposable {
   readonly #sources: LookSources;
   readonly #feeds = new Set<RegisteredFeed>();
   #timer: NodeJS.Timeout | undefined;
-  #isLooking = false;
+  #isLookingAtPlaces = false;
+  #isLookingAtRows = false;
 
   constructor(sources: LookSources) {
     this.#sources = sources;
@@ -65,13 +66,7 @@ export class FeedRegistry implements Disposable {
 
   /** Looks once. Redis and the database are asked apart: each half goes on without the other. */
   async look(): Promise<void> {
-    if (this.#isLooking || this.#feeds.size === 0) return;
-    this.#isLooking = true;
-    try {
-      await Promise.all([this.#lookAtPlaces(), this.#lookAtRows()]);
-    } finally {
-      this.#isLooking = false;
-    }
+    if (this.#feeds.size > 0) await Promise.all([this.#lookAtPlaces(), this.#lookAtRows()]);
   }
 
   [Symbol.dispose](): void {
@@ -79,6 +74,8 @@ export class FeedRegistry implements Disposable {
   }
 
   async #lookAtPlaces(): Promise<void> {
+    if (this.#isLookingAtPlaces) return;
+    this.#isLookingAtPlaces = true;
     const feeds = [...this.#feeds];
     const acceptedBefore = feeds.map((feed) => feed.accepted);
     try {
@@ -89,10 +86,14 @@ export class FeedRegistry implements Disposable {
       });
     } catch (error) {
       ingestLogger.debug({ cause: describeError(error) }, 'the look could not ask Redis');
+    } finally {
+      this.#isLookingAtPlaces = false;
     }
   }
 
   async #lookAtRows(): Promise<void> {
+    if (this.#isLookingAtRows) return;
+    this.#isLookingAtRows = true;
     const feeds = [...this.#feeds];
     try {
       const rows = await this.#sources.readRows([...new Set(feeds.map((feed) => feed.feed))]);
@@ -102,6 +103,8 @@ export class FeedRegistry implements Disposable {
       }
     } catch (error) {
       ingestLogger.debug({ cause: describeError(error) }, 'the look could not ask the database');
+    } finally {
+      this.#isLookingAtRows = false;
     }
   }
 }

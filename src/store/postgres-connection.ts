@@ -9,6 +9,8 @@ export { describePostgresAddress } from './postgres-address.ts';
 
 const CONNECT_TIMEOUT_MS = 5_000;
 const KEEP_ALIVE_DELAY_MS = 10_000;
+/** How long after its statement time-out a query of a pool is given up: by then the path to PostgreSQL is dead. */
+const ANSWER_GRACE_MS = 1_000;
 
 export interface PostgresConnectionOptions {
   /** Shown in pg_stat_activity; default `tickgate`. */
@@ -50,6 +52,9 @@ export interface PostgresPoolOptions extends PostgresConnectionOptions {
 export function createPostgresPool(config: Config, options: PostgresPoolOptions = {}): Pool {
   const pool = new Pool({
     ...clientConfigOf(config, options),
+    ...(options.statementTimeoutMs === undefined
+      ? {}
+      : { query_timeout: options.statementTimeoutMs + ANSWER_GRACE_MS }),
     max: options.maxConnections ?? 4,
     idleTimeoutMillis: 30_000,
     allowExitOnIdle: true,
