@@ -74,6 +74,18 @@ test('a flood of frames in spite of the pause: 429 and 4029', async () => {
   assert.ok(messages.some((message) => message['code'] === 429));
 });
 
+test('frames far beyond the window: 424 and 4029', async () => {
+  await using narrow = await GatewayUnderTest.start({ WINDOW_FRAMES: '10' });
+  using feed = await opened('beyond', narrow.port);
+  const frames = Array.from({ length: 500 }, (_, at) =>
+    frameBytes({ payload: packed({ action: 'publish', seq: at + 1, prev: at, ticks: [] }) }),
+  );
+  feed.send(Buffer.concat(frames));
+  const { closeCode, messages } = await feed.until((answers) => answers.closeCode !== undefined);
+  assert.is(closeCode, 4029);
+  assert.ok(messages.some((message) => message['code'] === 424));
+});
+
 test('more feeds open than a token may: 406 and 4504; a feed that comes again is not one more', async () => {
   await until('the feeds before are gone', async () => {
     using probe = await opened('probe-1');
