@@ -5,21 +5,40 @@ import { RowView } from './row-view.ts';
 /** Order by figures that change is looked at again so often: rows that jump with each tick cannot be read. */
 const REORDER_MS = 1_000;
 
-/** The table of symbols. Once a frame it is given the rows that changed, and touches nothing else. */
+/** Rows so near to the screen are kept up to date. */
+const NEAR = '160px';
+
+/**
+ * The table of symbols. Once a frame it is given the rows that changed, and touches only those of them that can be
+ * seen; the others wait until they are scrolled to.
+ */
 export class MarketTable {
   readonly #table: HTMLTableElement;
   readonly #body: HTMLTableSectionElement;
   readonly #views = new Map<MarketRow, RowView>();
+  readonly #byElement = new Map<Element, RowView>();
   readonly #flashing = new Set<RowView>();
+  /** Views that do not show what their rows hold. */
+  readonly #waiting = new Set<RowView>();
+  readonly #screen: IntersectionObserver;
   #order: RowOrder = { column: 'symbol', direction: 'ascending' };
   #filter = '';
   #shown: readonly RowView[] = [];
   #isOrderOld = false;
-  #orderedMs = 0;
+  #orderedMs = Number.NEGATIVE_INFINITY;
 
   constructor(table: HTMLTableElement) {
     this.#table = table;
     this.#body = table.tBodies[0] ?? table.createTBody();
+    this.#screen = new IntersectionObserver(
+      (entries) => {
+        for (const { target, isIntersecting } of entries) {
+          const view = this.#byElement.get(target);
+          if (view !== undefined) view.isVisible = isIntersecting;
+        }
+      },
+      { root: table.parentElement, rootMargin: `${NEAR} 0px` },
+    );
     for (const head of this.#heads()) {
       head.querySelector('button')?.addEventListener('click', () => {
         const column = head.dataset['column'];
@@ -37,28 +56,40 @@ export class MarketTable {
   setFilter(text: string): void {
     this.#filter = text.trim().toUpperCase();
     this.#isOrderOld = true;
-    this.#orderedMs = 0;
+    this.#orderedMs = Number.NEGATIVE_INFINITY;
   }
 
   update(changed: Iterable<MarketRow>, dayBeginMicros: number, nowMs: number): void {
+    // Those that waited come into view without a flash: their moves are of a while ago.
+    for (const view of this.#waiting) {
+      if (!view.isVisible) continue;
+      this.#waiting.delete(view);
+      view.update(dayBeginMicros, nowMs, false);
+    }
     for (const row of changed) {
-      let view = this.#views.get(row);
-      if (view === undefined) {
-        view = new RowView(row);
-        this.#views.set(row, view);
-        this.#orderedMs = 0;
-      }
-      if (view.update(dayBeginMicros, nowMs)) this.#flashing.add(view);
-      this.#isOrderOld ||= this.#order.column !== 'symbol' || this.#orderedMs === 0;
+      const view = this.#views.get(row) ?? this.#add(row);
+      if (!view.isVisible) this.#waiting.add(view);
+      else if (view.update(dayBeginMicros, nowMs, true)) this.#flashing.add(view);
+      this.#isOrderOld ||= this.#order.column !== 'symbol';
     }
     for (const view of this.#flashing) if (view.settle(nowMs)) this.#flashing.delete(view);
     if (this.#isOrderOld && nowMs - this.#orderedMs >= REORDER_MS) this.#reorder(nowMs);
   }
 
+  #add(row: MarketRow): RowView {
+    const view = new RowView(row);
+    this.#views.set(row, view);
+    this.#byElement.set(view.element, view);
+    this.#screen.observe(view.element);
+    this.#isOrderOld = true;
+    this.#orderedMs = Number.NEGATIVE_INFINITY;
+    return view;
+  }
+
   #sort(order: RowOrder): void {
     this.#order = order;
     this.#isOrderOld = true;
-    this.#orderedMs = 0;
+    this.#orderedMs = Number.NEGATIVE_INFINITY;
     for (const head of this.#heads()) {
       if (head.dataset['column'] === order.column) head.setAttribute('aria-sort', order.direction);
       else head.removeAttribute('aria-sort');

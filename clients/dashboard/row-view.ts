@@ -16,6 +16,8 @@ export class RowView {
   readonly #volume: Text;
   readonly #trades: Text;
   readonly #time: Text;
+  /** Whether it is on the screen, or nearly. */
+  isVisible = false;
   #digits = 0;
   #moves: number;
   #flashUntilMs = 0;
@@ -23,7 +25,9 @@ export class RowView {
   constructor(row: MarketRow) {
     this.row = row;
     this.#moves = row.moves;
+    this.element.role = 'row';
     const symbol = document.createElement('th');
+    symbol.role = 'rowheader';
     symbol.scope = 'row';
     symbol.dir = 'auto';
     symbol.textContent = row.symbol;
@@ -32,6 +36,7 @@ export class RowView {
     this.#change = this.#cell('change trend');
     this.#ratio = this.#cell('ratio trend');
     const range = document.createElement('td');
+    range.role = 'cell';
     range.className = 'range';
     [this.#low, this.#high] = [new Text(''), new Text('')];
     const [low, high] = [document.createElement('span'), document.createElement('span')];
@@ -44,8 +49,12 @@ export class RowView {
     this.#time = this.#cell('time');
   }
 
-  /** @returns whether the row flashes, and {@link settle} is to be called later */
-  update(dayBeginMicros: number, nowMs: number): boolean {
+  /**
+   * Shows the row as it is now.
+   * @param mayFlash false where the reader would see moves of a while ago
+   * @returns whether the row flashes, and {@link settle} is to be called later
+   */
+  update(dayBeginMicros: number, nowMs: number, mayFlash: boolean): boolean {
     const { row } = this;
     this.#digits = Math.max(this.#digits, priceDigits(row.price));
     const { change, changeRatio } = row;
@@ -60,6 +69,7 @@ export class RowView {
     write(this.#time, formatTime(row.timeMicros, dayBeginMicros));
     if (row.moves === this.#moves) return false;
     this.#moves = row.moves;
+    if (!mayFlash) return false;
     this.element.dataset['flash'] = row.move > 0 ? 'up' : 'down';
     this.#flashUntilMs = nowMs + FLASH_MS;
     return true;
@@ -86,6 +96,7 @@ export class RowView {
 
   #cell(className: string): Text {
     const cell = document.createElement('td');
+    cell.role = 'cell';
     cell.className = className;
     const text = new Text('');
     cell.append(text);
