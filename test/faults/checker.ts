@@ -31,6 +31,8 @@ const RETRY_MS = 100;
 interface Seen {
   /** Up to here the tables were found right. */
   verified: number;
+  /** Once after a restore. */
+  mayFall: boolean;
   generation: string;
   readonly retired: Set<string>;
   /** Highest seq that the feed was told committed and that has not been compared yet. */
@@ -92,9 +94,10 @@ export class Checker implements AsyncDisposable {
     await this.#turn.catch(() => undefined);
   }
 
-  /** The older database answers: everything is looked at from the beginning. */
+  /** The older database answers: watermarks may be lower, once. */
   resume(): void {
-    for (const feed of this.#seen.keys()) this.#seen.set(feed, { ...newSeen(), isArmed: false });
+    for (const [feed, { verified }] of this.#seen)
+      this.#seen.set(feed, { ...newSeen(), verified, mayFall: true, isArmed: false });
     this.#isPaused = false;
   }
 
@@ -134,6 +137,8 @@ export class Checker implements AsyncDisposable {
     const seen = this.#seen.get(sample.feed);
     if (seen === undefined) return;
     const seq = Number(sample.seq);
+    if (seen.mayFall) seen.verified = Math.min(seen.verified, seq);
+    seen.mayFall = false;
     if (seq < seen.verified)
       return this.violation(`${sample.feed}: watermark went back from ${seen.verified} to ${seq}`);
     if (sample.generation !== seen.generation) {
@@ -211,7 +216,15 @@ export class Checker implements AsyncDisposable {
 }
 
 function newSeen(): Seen {
-  return { verified: 0, generation: '', retired: new Set(), told: 0, isArmed: true, openedSince: false };
+  return {
+    verified: 0,
+    mayFall: false,
+    generation: '',
+    retired: new Set(),
+    told: 0,
+    isArmed: true,
+    openedSince: false,
+  };
 }
 
 async function connect(config: ClientConfig): Promise<Client> {
