@@ -110,9 +110,10 @@ export class FeedLoad implements AsyncDisposable {
     const endMs = startMs + dueMsOf(this.#schedule.frames, this.#schedule);
     for (;;) {
       const nowMs = this.#clock.nowMs();
-      if (nowMs >= endMs || signal.aborted || this.#failure !== undefined) return;
+      if (signal.aborted || this.#failure !== undefined) return;
       let nextDueMs = endMs;
       for (const feed of this.#feeds) nextDueMs = Math.min(nextDueMs, this.#sendDue(feed, nowMs));
+      if (nowMs >= endMs) return;
       const sleepMs = Math.max(MIN_SLEEP_MS, Math.floor(nextDueMs - this.#clock.nowMs()));
       await new Promise((resolve) => setTimeout(resolve, sleepMs));
     }

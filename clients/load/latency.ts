@@ -21,14 +21,17 @@ export class Latency {
   }
 
   summary(): LatencySummary {
-    const at = (percentile: number): number => this.#histogram.getValueAtPercentile(percentile) / MICROS_A_MS;
+    // A bucket answers with its upper end, which may lie above the greatest value.
+    const { maxValue } = this.#histogram;
+    const at = (percentile: number): number =>
+      Math.min(maxValue, this.#histogram.getValueAtPercentile(percentile)) / MICROS_A_MS;
     return {
       count: this.#histogram.totalCount,
       p50: at(50),
       p90: at(90),
       p99: at(99),
       p999: at(99.9),
-      max: this.#histogram.maxValue / MICROS_A_MS,
+      max: maxValue / MICROS_A_MS,
     };
   }
 }

@@ -24,6 +24,7 @@ export interface SubscriberOptions {
 }
 
 const HANDSHAKE_LIMIT_MS = 10_000;
+const SUBSCRIBE_LIMIT_MS = 20_000;
 
 /**
  * One dashboard of a load test: a bare WebSocket that counts what it gets. Of each tick it checks that symbol, price
@@ -113,7 +114,12 @@ export class LoadSubscriber implements LiveSink {
 
   /** Resolves when the gateway has confirmed the subscription. @throws {Error} when it does not */
   async subscribed(): Promise<void> {
+    const timer = setTimeout(() => {
+      this.#failure ??= `no subscription after ${SUBSCRIBE_LIMIT_MS / 1_000} s`;
+      this.#isReady?.();
+    }, SUBSCRIBE_LIMIT_MS);
     if (this.#failure === undefined) await new Promise<void>((resolve) => (this.#isReady = resolve));
+    clearTimeout(timer);
     if (this.#failure !== undefined) throw new Error(`a subscriber could not subscribe: ${this.#failure}`);
   }
 
@@ -140,7 +146,8 @@ export class LoadSubscriber implements LiveSink {
   }
 
   other(message: Readonly<Record<string, unknown>>): void {
-    if (message['T'] === 'success' && message['msg'] === 'authenticated') this.#subscribe();
+    // A token has been judged with the upgrade, so the first message is the time to speak.
+    if (message['T'] === 'success' && message['msg'] === 'connected') this.#subscribe();
     else if (message['T'] === 'subscription') this.#isReady?.();
     else if (message['T'] === 'error') {
       this.#failure ??= `${String(message['code'])} ${String(message['msg'])}`;

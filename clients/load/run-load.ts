@@ -41,7 +41,7 @@ export async function runLoad(plan: LoadPlan, hooks: LoadHooks = {}): Promise<Lo
 
   const signal = hooks.signal ?? new AbortController().signal;
   const startMs = clock.nowMs() + START_AFTER_MS;
-  subscribers.timeFrom((clock.originMs + startMs + plan.warmUpMs) * 1_000);
+  subscribers.timeFrom(Math.floor((clock.originMs + startMs + plan.warmUpMs) * 1_000));
   const progress = (): LoadProgress => ({
     elapsedMs: clock.nowMs() - startMs,
     ...ticksOf(feeds.counts(), plan),
