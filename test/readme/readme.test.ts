@@ -8,7 +8,7 @@ import { suite } from '../support/suite.ts';
 import { anchors, codeBlocks, inlineCode, links, section, tableRows } from './markdown.ts';
 import { PROJECT, projectFile } from './project-files.ts';
 
-const test = suite('README.md', { timeoutMs: 60_000 });
+const test = suite('README.md', { timeoutMs: 120_000 });
 const text = projectFile('README.md');
 const DOCUMENTS = ['README.md', 'src/protocol/PROTOCOL.md'];
 
@@ -89,7 +89,7 @@ test('every script it names exists', () => {
 });
 
 test('every environment variable it names is a setting, or one of others', () => {
-  const others = new Set(['PYTHONPATH', 'CURRENT_DATE', 'TICKGATE_DATA_DIR']);
+  const others = new Set(['PYTHONPATH', 'CURRENT_DATE', 'TICKGATE_DATA_DIR', 'ALLOW_CONNECTIONS']);
   const known = new Set(describeSettings().map(({ env }) => env));
   for (const document of DOCUMENTS) {
     for (const [name] of projectFile(document).matchAll(/\b[A-Z]+(?:_[A-Z]+)+\b/g)) {
