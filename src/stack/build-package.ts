@@ -1,14 +1,16 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { chmod, copyFile, mkdir, rm } from 'node:fs/promises';
+import { chmod, copyFile, mkdir, rm, writeFile } from 'node:fs/promises';
 import { dirname, extname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import { describeError } from '../errors.ts';
+import { bundlePage, PAGE_BUNDLE } from '../page-bundle.ts';
 import { lastLines, runCommand } from './run-command.ts';
 
 /** What the compiler leaves behind but the JavaScript reads beside it. */
 const ASSETS = ['.lua', '.sql', '.html', '.css', '.md', '.csv', '.sh', '.svg'];
 const SOURCE_FOLDERS = ['src', 'clients'];
+const PAGE = 'clients/dashboard';
 
 const packageSchema = z.object({
   bin: z.record(z.string(), z.string()),
@@ -36,14 +38,19 @@ export function findMissing(root: string): string[] {
       .map((file) => join('dist', folder, file.replace(/\.ts$/, '.js'))),
   );
   const assets = findAssets(root).map((file) => join('dist', file));
-  return [...Object.values(promised.bin), ...exported, ...compiled, ...assets].filter(
+  const bundles = hasPage(root) ? [join('dist', PAGE, PAGE_BUNDLE)] : [];
+  return [...Object.values(promised.bin), ...exported, ...compiled, ...assets, ...bundles].filter(
     (file) => !existsSync(join(root, file)),
   );
 }
 
+function hasPage(root: string): boolean {
+  return existsSync(join(root, PAGE, 'dashboard.ts'));
+}
+
 /**
- * Makes dist anew: compiles, copies the assets beside the JavaScript, makes the command executable, and looks for
- * everything that should be there.
+ * Makes dist anew: compiles, copies the assets beside the JavaScript, bundles the page's program for browsers, makes
+ * the command executable, and looks for everything that should be there.
  * @throws {Error} with the compiler's lines, or the names of the files that are missing.
  */
 export async function buildPackage(root: string): Promise<number> {
@@ -56,6 +63,9 @@ export async function buildPackage(root: string): Promise<number> {
     const target = join(root, 'dist', file);
     await mkdir(dirname(target), { recursive: true });
     await copyFile(join(root, file), target);
+  }
+  if (hasPage(root)) {
+    await writeFile(join(root, 'dist', PAGE, PAGE_BUNDLE), await bundlePage(join(root, PAGE, 'dashboard.ts')));
   }
   const missing = findMissing(root);
   if (missing.length > 0) throw new Error(`not in dist after the build: ${missing.join(', ')}`);

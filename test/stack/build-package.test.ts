@@ -53,6 +53,21 @@ test('names what is missing', async () => {
   assert.equal(findMissing(root), ['./dist/clients/index.d.ts', 'dist/src/deep/lua/append.lua']);
 });
 
+test('the page’s program becomes one file for browsers', async () => {
+  await put('clients/dashboard/index.html', '<!doctype html>');
+  await put(
+    'clients/dashboard/dashboard.ts',
+    `import { two } from '../index.ts';\ndocument.title = String(two + 40);\n`,
+  );
+  await buildPackage(root);
+  const bundle = await readFile(join(root, 'dist/clients/dashboard/dashboard.bundle.js'), 'utf8');
+  assert.match(bundle, 'document.title');
+  assert.not.match(bundle, /import|: number/);
+  assert.is(await readFile(join(root, 'dist/clients/dashboard/index.html'), 'utf8'), '<!doctype html>');
+  await rm(join(root, 'dist/clients/dashboard/dashboard.bundle.js'));
+  assert.equal(findMissing(root), ['dist/clients/dashboard/dashboard.bundle.js']);
+});
+
 test('an error of the compiler fails the build, with its line', async () => {
   await put('src/deep/one.ts', `export const one: number = 'one';\n`);
   try {
