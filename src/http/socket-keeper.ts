@@ -38,6 +38,8 @@ interface Kept {
 
 const MAX_MISSED_PONGS = 2;
 const CLOCK_MS = 250;
+/** Sockets that are written to in one turn of the event loop: thousands at once would keep everybody else waiting. */
+const SOCKETS_A_TURN = 25;
 
 /**
  * Keeps all sockets alive or ends them, by one clock for all: authentication deadline, pings, revoked tokens, drain.
@@ -45,6 +47,9 @@ const CLOCK_MS = 250;
 export class SocketKeeper implements Disposable {
   readonly #options: SocketKeeperOptions;
   readonly #kept = new Set<Kept>();
+  /** Those that have not authenticated, the oldest first. */
+  readonly #strangers = new Set<Kept>();
+  #isExpiring = false;
   #clock: NodeJS.Timeout | undefined;
   #nextPingMs: number;
 
@@ -66,6 +71,7 @@ export class SocketKeeper implements Disposable {
     const kept: Kept = { socket, connection, admission, openedMs: Date.now(), missedPongs: 0, heard: true };
     this.#kept.add(kept);
     if (connection.isAuthenticated) admission.authenticated();
+    else this.#strangers.add(kept);
     let controlFrames = 0;
     let controlSinceMs = 0;
     const onControl = (): void => {
@@ -81,12 +87,13 @@ export class SocketKeeper implements Disposable {
     socket.on('message', (data, isBinary) => {
       kept.heard = true;
       connection.onMessage(toBuffer(data), isBinary);
-      if (connection.isAuthenticated) admission.authenticated();
+      if (connection.isAuthenticated && this.#strangers.delete(kept)) admission.authenticated();
     });
     socket.on('ping', onControl);
     socket.on('pong', onControl);
     socket.once('close', () => {
       this.#kept.delete(kept);
+      this.#strangers.delete(kept);
       admission.closed();
       connection.onClose();
     });
@@ -117,15 +124,37 @@ export class SocketKeeper implements Disposable {
   }
 
   #tick(nowMs: number): void {
-    for (const { connection, openedMs } of this.#kept) {
-      if (!connection.isAuthenticated && nowMs - openedMs > this.#options.authDeadlineMs) {
-        connection.refuseLateAuth();
-        connection.end(CloseCode.authTimeout, 'auth timeout');
-      }
-    }
+    this.#expireStrangers(nowMs).catch(logFailure);
     if (nowMs < this.#nextPingMs) return;
     this.#nextPingMs = nowMs + this.#options.pingIntervalMs;
-    for (const kept of this.#kept) this.#ping(kept);
+    this.#pingAll().catch(logFailure);
+  }
+
+  async #expireStrangers(nowMs: number): Promise<void> {
+    if (this.#isExpiring) return;
+    this.#isExpiring = true;
+    try {
+      let inTurn = 0;
+      for (const kept of this.#strangers) {
+        if (nowMs - kept.openedMs <= this.#options.authDeadlineMs) break;
+        this.#strangers.delete(kept);
+        kept.connection.refuseLateAuth();
+        kept.connection.end(CloseCode.authTimeout, 'auth timeout');
+        inTurn += 1;
+        if (inTurn % SOCKETS_A_TURN === 0) await nextTurn();
+      }
+    } finally {
+      this.#isExpiring = false;
+    }
+  }
+
+  async #pingAll(): Promise<void> {
+    let inTurn = 0;
+    for (const kept of this.#kept) {
+      this.#ping(kept);
+      inTurn += 1;
+      if (inTurn % SOCKETS_A_TURN === 0) await nextTurn();
+    }
   }
 
   #ping(kept: Kept): void {
@@ -148,6 +177,14 @@ export class SocketKeeper implements Disposable {
       }
     }
   }
+}
+
+function logFailure(error: unknown): void {
+  httpLogger.error({ err: error }, 'sockets could not be looked after');
+}
+
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
 }
 
 function isPrincipal(value: object): value is Principal {
