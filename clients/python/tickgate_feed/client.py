@@ -87,6 +87,8 @@ class FeedClient:
         self._waiters: list[asyncio.Future[None]] = []
         self._position: FeedPosition | None = None
         self._given = 0
+        self._rejected = 0
+        self._counted = 0
         self.settled = 0
         """Ticks given and known durable. One write, so that other threads may read it."""
         self.failure: FeedError | None = None
@@ -153,16 +155,17 @@ class FeedClient:
         self._link.pump()
 
     async def drained(self) -> int:
-        """Waits until all that was given is committed. Returns how many ticks this stored, without rejected ones."""
-        if self.buffer_size == 0 and self._outbox.uncommitted_frames == 0:
-            self._raise_failure()
-            return 0
-        await self.opened()
-        self.flush()
-        frames = list(self._outbox.uncommitted())
-        if frames:
-            await self._until(lambda: self._outbox.committed >= frames[-1].seq)
-        return sum(frame.ticks - frame.rejected for frame in frames)
+        """Waits until all that was given is committed. Returns how many ticks were stored since the last call: each
+        tick is counted once, in whichever call, and rejected ones are not."""
+        self._raise_failure()
+        if self.buffer_size > 0 or self._outbox.uncommitted_frames > 0:
+            await self.opened()
+            self.flush()
+            target = self._outbox.last
+            await self._until(lambda: self._outbox.committed >= target)
+        stored = self.settled - self._rejected
+        counted, self._counted = self._counted, stored
+        return stored - counted
 
     async def close(self, wait: bool = True) -> None:
         """Waits until everything is committed, then ends. `wait=False` ends at once. Raises FeedError when ticks were
@@ -222,6 +225,7 @@ class FeedClient:
         logger.warning("feed %s: %d ticks of frame %d rejected: %s", self._feed, len(rejected), seq, reasons)
         frame = self._outbox.find(seq)
         if frame is not None:
+            self._rejected += len(rejected) - frame.rejected
             frame.rejected = len(rejected)
             self._tell_rejected(frame, rejected)
 

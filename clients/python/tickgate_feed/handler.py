@@ -114,8 +114,8 @@ class TickgateHandler:
         return self._given - self._client.settled
 
     def flush_to_db(self, timeout: float | None = None) -> int:
-        """Waits until everything given so far is committed. Returns the number of ticks this call saw stored; those the
-        gateway keeps among the rejected ticks are not counted. Raises TimeoutError after `timeout` seconds."""
+        """Waits until everything given so far is committed. Returns the number of ticks stored since the last call;
+        those that the gateway keeps among the rejected ticks are not counted. Raises TimeoutError after `timeout` seconds."""
         return self._call(self._drained(), timeout)
 
     def setup_database(self) -> None:

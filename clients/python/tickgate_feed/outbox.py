@@ -49,8 +49,8 @@ class FeedOutbox:
 
     @property
     def have(self) -> int:
-        """Where this process began to number: the `have` of its opens. What stands above it was written by this process,
-        or by a second program of the same name."""
+        """Where this process began to number: the `have` of its opens. What stands above it was written by this
+        process, or by a second program of the same name."""
         return self._start or 0
 
     @property

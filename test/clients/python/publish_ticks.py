@@ -1,6 +1,6 @@
 """Publishes numbered ticks through TickgateHandler: publish_ticks.py URL FEED COUNT [PAUSE_EVERY]
 
-Prints `half` when half of them are given, `given` when all are, and at the end what flush_to_db counted, by calls.
+Prints `half` when half of them are given, `given` when all are, and at the end what flush_to_db counted.
 The n-th tick: symbol PY<n mod 37>, price ((n mod 9973) + 1) / 100, volume n, time base + n * 977 microseconds, written
 in one zone after the other.
 """
@@ -19,7 +19,6 @@ url, feed, count = sys.argv[1], sys.argv[2], int(sys.argv[3])
 pause_every = int(sys.argv[4]) if len(sys.argv) > 4 else 0
 
 with TickgateHandler(url, feed) as handler:
-    stored = 0
     for n in range(count):
         stamp = (BASE + n * timedelta(microseconds=977)).astimezone(ZONES[n % 3])
         handler.buffer_tick(f"PY{n % 37}", (n % 9973 + 1) / 100, n, stamp)
@@ -28,5 +27,5 @@ with TickgateHandler(url, feed) as handler:
         if pause_every > 0 and n % pause_every == 0:
             time.sleep(0.005)
     print("given")
-    handler.flush_to_db()
-    print("left", handler.get_buffer_size())
+    stored = handler.flush_to_db()
+    print("stored", stored, "left", handler.get_buffer_size(), "again", handler.flush_to_db())
