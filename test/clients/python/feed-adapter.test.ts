@@ -90,6 +90,17 @@ test('a gateway that drains and comes back: exactly once', async (context) => {
   await second.close();
 });
 
+test('the buffer is wiped in the middle: exactly once', async (context) => {
+  const python = await requirePython(context);
+  await market.db.query(`TRUNCATE ${market.prefix}_ticks`);
+  await using program = new PythonProgram(python, 'publish_ticks.py', [gateway.url, 'wiped', String(COUNT), '20']);
+  assert.is(await program.line(), 'half');
+  const keys = await market.redis.keys(`{${market.prefix}}:*`);
+  assert.ok(keys.length > 0 && (await market.redis.del(...keys)) > 0);
+  assert.equal(await program.end(), ['given', ALL_STORED], program.errors);
+  assert.equal(await storedRows(`symbol LIKE 'PY%'`), expectedRows(COUNT));
+});
+
 test('a second program of the same name: the first one is refused with 423, in every call', async (context) => {
   await using program = new PythonProgram(await requirePython(context), 'two_programs.py', [gateway.url]);
   assert.equal(

@@ -10,7 +10,7 @@ import time
 from datetime import datetime, timedelta, timezone
 from zoneinfo import ZoneInfo
 
-from tickgate_feed import TickgateHandler
+from tickgate_feed import ReconnectLimits, TickgateHandler
 
 BASE = datetime(2025, 12, 1, 8, 0, 0, 1, tzinfo=timezone.utc)
 ZONES = [timezone.utc, ZoneInfo("Africa/Cairo"), timezone(timedelta(hours=-9, minutes=-30))]
@@ -18,7 +18,7 @@ ZONES = [timezone.utc, ZoneInfo("Africa/Cairo"), timezone(timedelta(hours=-9, mi
 url, feed, count = sys.argv[1], sys.argv[2], int(sys.argv[3])
 pause_every = int(sys.argv[4]) if len(sys.argv) > 4 else 0
 
-with TickgateHandler(url, feed) as handler:
+with TickgateHandler(url, feed, reconnect=ReconnectLimits(max_seconds=0.5)) as handler:
     for n in range(count):
         stamp = (BASE + n * timedelta(microseconds=977)).astimezone(ZONES[n % 3])
         handler.buffer_tick(f"PY{n % 37}", (n % 9973 + 1) / 100, n, stamp)
