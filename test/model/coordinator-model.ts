@@ -1,4 +1,4 @@
-import { ChainFilter, type FeedRow } from '../../src/flush/chain-filter.ts';
+import type { ChainFilter, FeedRow } from '../../src/flush/chain-filter.ts';
 import { PlaceJudge, type PlaceObservation } from '../../src/flush/place-judge.ts';
 import { FlushTransaction, type ModelAdvance } from './database-model.ts';
 import type { ModelFrame } from './feed-model.ts';
@@ -229,7 +229,8 @@ export class CoordinatorModel {
     const { redis } = this.#world;
     try {
       yield* ask('redis', 'publish', () => {
-        for (const { feed, generation, to } of advances) this.#world.tellGateways({ feed, generation, seq: to, restores });
+        for (const { feed, generation, to } of advances)
+          this.#world.tellGateways({ feed, generation, seq: to, restores });
         return redis.run;
       });
     } catch (error) {

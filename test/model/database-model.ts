@@ -35,6 +35,7 @@ export class DatabaseModel {
   isUp = true;
   /** How often it was put back to an older copy: what was told before belongs to another history. */
   restores = 0;
+  commits = 0;
   /** Generations written into rows. */
   renewals = 0;
   rows: Map<string, ModelRow> = new Map();
@@ -94,7 +95,7 @@ export class DatabaseModel {
     this.#refuseEnded(transaction);
     for (const { feed, generation, from } of advances) {
       const row = this.rows.get(feed);
-      if (!this.#rules.comparesAndSets || (row?.generation === generation && row.seq === from)) continue;
+      if (isExpected(row, generation, from, this.#rules.comparesAndSets)) continue;
       this.abort(transaction);
       throw new ServiceFailure('database', false);
     }
@@ -114,6 +115,7 @@ export class DatabaseModel {
       this.#chains.set(feed, chain);
       this.#story?.push(`  ${feed}: committed to ${to}, written by ${writer}; ${list(chain)}`);
     }
+    this.commits += 1;
     this.abort(transaction);
     return this.restores;
   }
@@ -146,14 +148,25 @@ export class DatabaseModel {
   }
 }
 
+function isExpected(
+  row: ModelRow | undefined,
+  generation: string,
+  seq: number,
+  compares: ModelRules['comparesAndSets'],
+): boolean {
+  if (compares === 'nothing') return true;
+  return row?.generation === generation && (compares === 'generation' || row.seq === seq);
+}
+
 /** What is stored of a feed is a prefix of what was sent, in order, nothing twice, nothing of another process under a used number. */
 function appendToChain(chain: ModelFrame[], frame: ModelFrame): void {
   const top = chain.at(-1);
   const reached = top?.seq ?? 0;
-  if (frame.seq <= reached) throw new ContractBroken(`${frame.name} is stored a second time, or its number is: ${list(chain)}`);
+  if (frame.seq <= reached)
+    throw new ContractBroken(`${frame.name} is stored a second time, or its number is: ${list(chain)}`);
   if (frame.prev !== reached) throw new ContractBroken(`${frame.name} is stored behind a hole: ${list(chain)}`);
   const { before } = frame;
-  if (before !== undefined && top !== before && top?.skip !== true) {
+  if (before !== undefined && !before.isForgotten && top !== before && top?.skip !== true) {
     throw new ContractBroken(`${frame.name} is stored, ${before.name} before it is not: ${list(chain)}`);
   }
   chain.push(frame);

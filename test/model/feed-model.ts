@@ -15,6 +15,8 @@ export interface ModelFrame extends OutboxFrame {
   readonly poisoned: boolean;
   acked: boolean;
   toldCommitted: boolean;
+  /** Committed so long ago that its journal has let it go. */
+  isForgotten: boolean;
 }
 
 export type ToFeed =
@@ -33,9 +35,11 @@ export class FeedProcess {
   outbox: FeedOutbox<ModelFrame>;
   readonly frames: ModelFrame[] = [];
   attempt = 1;
+  hasAsked = false;
   hasOpened = false;
-  /** Seq before the first frame that this process numbered: the `accepted` of its first `opened`. */
-  start = 0;
+  /** Highest seq it was told accepted, and durable. */
+  told = 0;
+  committed = 0;
 
   constructor(instance: string, outbox: FeedOutbox<ModelFrame>) {
     this.instance = instance;
@@ -43,11 +47,20 @@ export class FeedProcess {
   }
 }
 
+export interface FeedModelOptions {
+  readonly hasJournal: boolean;
+  /** False: the first process has none yet, and the journal follows a process that is dead. */
+  readonly hasJournalFromStart: boolean;
+  readonly graceMs: number;
+  readonly isRunning: boolean;
+}
+
 /** A feed's program: it makes frames, keeps them, sends them, and starts again after a crash. */
 export class FeedModel {
   readonly feed: string;
   readonly #world: World;
   readonly #hasJournal: boolean;
+  readonly #hasJournalFromStart: boolean;
   readonly #graceMs: number;
   process: FeedProcess;
   /** Processes that ended, with what they had made. */
@@ -60,10 +73,11 @@ export class FeedModel {
   /** Ticks handed over before the first `opened`: not numbered yet. */
   #unnumbered = 0;
 
-  constructor(world: World, feed: string, options: { hasJournal: boolean; graceMs: number; isRunning: boolean }) {
+  constructor(world: World, feed: string, options: FeedModelOptions) {
     this.#world = world;
     this.feed = feed;
     this.#hasJournal = options.hasJournal;
+    this.#hasJournalFromStart = options.hasJournalFromStart;
     this.#graceMs = options.graceMs;
     this.isRunning = options.isRunning;
     this.process = this.#newProcess();
@@ -119,10 +133,29 @@ export class FeedModel {
   crash(): void {
     if (!this.isRunning) return;
     this.cut();
-    if (this.#hasJournal) return;
+    this.#unnumbered = 0;
+    if (this.#hasJournal && (this.dead.length > 0 || this.#hasJournalFromStart)) return this.#restore();
     this.dead.push(this.process);
     this.process = this.#newProcess();
-    this.#unnumbered = 0;
+  }
+
+  /** What the journal holds is what was made; of what was committed it keeps a grace, never nothing. */
+  #restore(): void {
+    const { process } = this;
+    if (process.frames.length === 0 && this.#world.rules.renewsEmptyJournals) {
+      this.process = this.#newProcess();
+      return;
+    }
+    const outbox = this.#newOutbox(process.instance);
+    const newest = process.frames.at(-1);
+    for (const frame of process.frames) {
+      frame.isForgotten ||= this.#graceMs === 0 && frame.seq <= process.committed && frame !== newest;
+      if (!frame.isForgotten) outbox.restore(frame);
+    }
+    outbox.committedUpTo(process.committed, this.#world.nowMs);
+    process.outbox = outbox;
+    process.attempt += 1;
+    process.hasOpened = false;
   }
 
   #newProcess(): FeedProcess {
@@ -155,6 +188,7 @@ export class FeedModel {
       poisoned: false,
       acked: false,
       toldCommitted: false,
+      isForgotten: false,
     };
   }
 
@@ -176,9 +210,10 @@ export class FeedModel {
   #sendOpen(): void {
     const { process } = this;
     // Until it has been opened once a process is new to the feed, however often it has asked.
-    if (process.hasOpened) process.attempt += 1;
+    if (process.hasOpened || (this.#world.rules.countsUnansweredOpens && process.hasAsked)) process.attempt += 1;
+    process.hasAsked = true;
     this.#stage = 'opening';
-    const have = this.#world.rules.claimsOwnStart ? process.start : process.outbox.have;
+    const have = this.#world.rules.claimsOwnStart ? process.outbox.have : process.told;
     this.connection?.toGateway.push({ kind: 'open', process, attempt: process.attempt, have });
   }
 
@@ -195,19 +230,20 @@ export class FeedModel {
     this.#world.story?.push(`  ${instance} is told ${JSON.stringify(message)}`);
     switch (message.kind) {
       case 'opened':
-        if (!this.process.hasOpened) this.process.start = message.accepted;
         this.process.hasOpened = true;
         this.#stage = 'open';
-        if (!this.#goOn(message.accepted, message.committed)) return this.#refuse('the place lies inside a frame');
+        if (outbox.opened(message.accepted, message.committed, this.#world.nowMs) === 'conflict')
+          return this.#refuse('the place lies inside a frame');
+        this.process.told = Math.max(this.process.told, message.accepted);
         markCommitted(frames, message.committed);
         for (; this.#unnumbered > 0; this.#unnumbered--) this.#makeFrame(0);
         return;
       case 'ack':
-        outbox.acknowledged(message.seq);
+        this.process.told = Math.max(this.process.told, message.seq);
         for (const frame of frames) if (frame.seq <= message.seq) frame.acked = true;
         return;
       case 'committed':
-        outbox.committedUpTo(message.seq, this.#world.nowMs);
+        this.process.committed = outbox.committedUpTo(message.seq, this.#world.nowMs);
         markCommitted(frames, message.seq);
         return;
       case 'reopen':
@@ -222,22 +258,13 @@ export class FeedModel {
     }
   }
 
-  #goOn(accepted: number, committed: number): boolean {
-    const { process } = this;
-    const { nowMs } = this.#world;
-    if (process.outbox.opened(accepted, committed, nowMs) === 'go-on') return true;
-    const [skip, ...rest] = [...process.outbox.uncommitted()].filter((frame) => frame.seq > accepted);
-    if (!this.#world.rules.fitsSkips || skip?.skip !== true) return false;
-    process.outbox = this.#newOutbox(process.instance);
-    process.outbox.opened(accepted, committed, nowMs);
-    for (const frame of [{ ...skip, prev: accepted }, ...rest]) process.outbox.add(frame);
-    return true;
-  }
-
   #refuse(why: string): void {
     this.cut();
     this.refused = why;
-    if (!this.#world.hasRival(this) && !this.#world.mayRefuseAlone) throw new ContractBroken(`${this.process.instance} is the only program of its feed, and is refused for good: ${why}`);
+    if (!this.#world.hasRival(this) && !this.#world.mayRefuseAlone)
+      throw new ContractBroken(
+        `${this.process.instance} is the only program of its feed, and is refused for good: ${why}`,
+      );
   }
 }
 

@@ -28,9 +28,7 @@ export interface ModelRules {
   /** A flush reads its rows again under the lock and compares them with what it built on. */
   readonly readsRowsAgain: boolean;
   /** The UPDATE of a watermark names the generation and seq it expects. */
-  readonly comparesAndSets: boolean;
-  /** A renewal takes the tag of the state before its UPDATE, not after it. */
-  readonly seesBeforeUpdate: boolean;
+  readonly comparesAndSets: 'generation and seq' | 'generation' | 'nothing';
   /** `committed` is told only for the connection's own generation. */
   readonly tellsOwnGenerationOnly: boolean;
   /** An append that stays unanswered gives the place up. */
@@ -39,18 +37,18 @@ export interface ModelRules {
   readonly guardsCursor: boolean;
   /** A coordinator that reads rows stores nothing of a feed whose place is of another generation than its row. */
   readonly asksPlaces: boolean;
-  /** A gateway reads the row again after a renewal, before it says `opened`. */
-  readonly verifiesRenewal: boolean;
   /** The look: gateways compare their sessions with what Redis and the database say. */
   readonly looks: boolean;
   /** Coordinators condemn broken places. */
   readonly judges: boolean;
   /** A judge reads the stream from its start before it condemns. */
   readonly rewindsBeforeJudging: boolean;
+  /** A process that has never been opened counts its attempts all the same. */
+  readonly countsUnansweredOpens: boolean;
+  /** A journal that holds nothing yet is used under a new instance by the next process. */
+  readonly renewsEmptyJournals: boolean;
   /** The `have` of an open is where the process began to number, not the highest seq it was told accepted. */
   readonly claimsOwnStart: boolean;
-  /** A skip that the place lies in is cut to what is still missing. */
-  readonly fitsSkips: boolean;
 }
 
 export const PRODUCTION_RULES: ModelRules = {
@@ -64,18 +62,17 @@ export const PRODUCTION_RULES: ModelRules = {
   takesFlushLock: true,
   locksRows: true,
   readsRowsAgain: true,
-  comparesAndSets: true,
-  seesBeforeUpdate: true,
+  comparesAndSets: 'generation and seq',
   tellsOwnGenerationOnly: true,
   givesUpUnanswered: true,
   guardsCursor: true,
   asksPlaces: true,
-  verifiesRenewal: true,
   looks: true,
   judges: true,
   rewindsBeforeJudging: true,
+  countsUnansweredOpens: false,
+  renewsEmptyJournals: true,
   claimsOwnStart: true,
-  fitsSkips: true,
 };
 
 /** A promise of the delivery contract does not hold: what the model looks for. */

@@ -1,21 +1,19 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import * as assert from 'uvu/assert';
 import { suite } from '../support/suite.ts';
-import { runSchedule, tellSchedule } from './schedule.ts';
+import { MAX_STEPS, runSchedule, schedules, tellSchedule } from './schedule.ts';
 
 const RUNS = Number(process.env['TICKGATE_MODEL_RUNS'] ?? 100_000);
 const SEED = Number(process.env['TICKGATE_MODEL_SEED'] ?? Date.now() % 2 ** 31);
 const PATH = process.env['TICKGATE_MODEL_PATH'];
-const MAX_STEPS = 80;
 
 const test = suite('model', { timeoutMs: 600_000 });
-const schedules = fc.array(fc.noBias(fc.nat(0x3fffffff)), { maxLength: MAX_STEPS, size: 'max' });
 
 test(`the contract holds in ${RUNS} schedules`, () => {
   const startMs = performance.now();
   let steps = 0;
   const run = fc.check(
-    fc.property(schedules, (schedule) => {
+    fc.property(schedules(MAX_STEPS), (schedule) => {
       steps += schedule.length;
       runSchedule(schedule);
     }),
@@ -23,8 +21,12 @@ test(`the contract holds in ${RUNS} schedules`, () => {
   );
   if (run.failed) {
     const [schedule = []] = run.counterexample ?? [];
-    assert.unreachable(`TICKGATE_MODEL_SEED=${run.seed} TICKGATE_MODEL_PATH=${run.counterexamplePath}\n${tellSchedule(schedule)}\n${String(run.errorInstance instanceof Error ? run.errorInstance.stack : '')}`);
+    assert.unreachable(
+      `TICKGATE_MODEL_SEED=${run.seed} TICKGATE_MODEL_PATH=${run.counterexamplePath}\n${tellSchedule(schedule)}\n${String(run.errorInstance instanceof Error ? run.errorInstance.stack : '')}`,
+    );
   }
   const seconds = (performance.now() - startMs) / 1_000;
-  process.stdout.write(`${run.numRuns} schedules of ${(steps / run.numRuns).toFixed(1)} steps, seed ${run.seed}, ${seconds.toFixed(1)} s\n`);
+  process.stdout.write(
+    `${run.numRuns} schedules of ${(steps / run.numRuns).toFixed(1)} steps, seed ${run.seed}, ${seconds.toFixed(1)} s\n`,
+  );
 });

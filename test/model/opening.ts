@@ -17,7 +17,7 @@ const MAX_ROUNDS = 5;
 
 /** `ingest/place-opener.ts`, step by step: open, or see → UPDATE → renew. */
 export function* openPlaceOf(world: World, feed: string, claim: OpenClaim): Generator<Call<unknown>, Opening, void> {
-  const { redis, database, rules } = world;
+  const { redis, database } = world;
   try {
     for (let round = 0; round < MAX_ROUNDS; round++) {
       const { outcome, state } = yield* ask('redis', 'open', () => redis.open(feed, claim));
@@ -26,25 +26,24 @@ export function* openPlaceOf(world: World, feed: string, claim: OpenClaim): Gene
         return { outcome, generation, position, ...(yield* readCommitted(world, feed, generation, position)) };
       }
       if (outcome !== 'none') return { outcome: outcome === 'opened' ? 'not-now' : outcome };
-      let tag = yield* ask('redis', 'see', () => redis.see(feed));
+      const tag = yield* ask('redis', 'see', () => redis.see(feed));
       if (tag === undefined) continue;
       const generation = world.newMark('generation');
-      const { restores, row } = yield* ask(
+      const row = yield* ask(
         'database',
         'renew',
-        () => ({ restores: database.restores, row: database.renew(feed, generation) }),
+        () => database.renew(feed, generation),
         () => !database.isLockedForOthers([feed], undefined),
       );
-      if (!rules.seesBeforeUpdate) tag = (yield* ask('redis', 'see', () => redis.see(feed))) ?? tag;
-      const tagSeen = tag;
-      const renewed = yield* ask('redis', 'renew', () => redis.renew(feed, tagSeen, generation, row, claim));
+      const renewed = yield* ask('redis', 'renew', () => redis.renew(feed, tag, generation, row, claim));
       if (renewed.outcome === 'changed') continue;
       if (renewed.outcome !== 'opened') return { outcome: renewed.outcome };
-      if (rules.verifiesRenewal) {
-        const now = yield* ask('database', 'verify', () => database.rows.get(feed));
-        if (now?.generation !== generation) return { outcome: 'not-now' };
-      }
-      return { outcome: 'opened', generation, position: row.seq, committed: row.seq, restores };
+      return {
+        outcome: 'opened',
+        generation,
+        position: row.seq,
+        ...(yield* readCommitted(world, feed, generation, row.seq)),
+      };
     }
   } catch (error) {
     if (!(error instanceof ServiceFailure)) throw error;

@@ -1,4 +1,11 @@
-import type { Answer, AppendOutcome, OpenClaim, OpenOutcome, PlaceState, RenewOutcome } from '../../src/buffer/place-rules.ts';
+import type {
+  Answer,
+  AppendOutcome,
+  OpenClaim,
+  OpenOutcome,
+  PlaceState,
+  RenewOutcome,
+} from '../../src/buffer/place-rules.ts';
 import type { ModelFrame } from './feed-model.ts';
 import type { ModelRules } from './model-rules.ts';
 

@@ -1,3 +1,4 @@
+import * as fc from 'fast-check';
 import { ContractBroken, type ModelRules, PRODUCTION_RULES } from './model-rules.ts';
 import { settle, warmUp } from './settle.ts';
 import { type CallFate, World, type WorldOptions } from './world.ts';
@@ -11,6 +12,7 @@ export type Schedule = readonly number[];
 type Step = (world: World, arg: number) => void;
 
 const KIND_BITS = 7;
+export const MAX_STEPS = 80;
 const FATES: readonly CallFate[] = ['answered', 'done-only', 'refused', 'answer-lost', 'late'];
 
 /** Kinds of steps and how often each is drawn. Quiet ones first: shrinking goes there. */
@@ -18,11 +20,16 @@ const KINDS: ReadonlyArray<readonly [weight: number, name: string, step: Step]> 
   [28, 'work', work],
   [18, 'a feed makes a frame', (world, arg) => feedOf(world, arg)?.produce(arg >> 2)],
   [10, 'one call goes on', (world, arg) => advanceOne(world, arg, 'answered')],
-  [8, 'one call fails', (world, arg) => advanceOne(world, arg >> 2, FATES[1 + (arg & 3)] ?? 'late')],
+  [3, 'one call fails', (world, arg) => advanceOne(world, arg >> 2, FATES[1 + (arg & 3)] ?? 'late')],
+  [
+    6,
+    'a call of a gateway fails',
+    (world, arg) => advanceOf(world, arg >> 2, 'gateway', FATES[1 + (arg & 3)] ?? 'late'),
+  ],
   [4, 'a feed does one thing', (world, arg) => void feedOf(world, arg)?.act(arg >> 2)],
   [4, 'a gateway reads one message', (world, arg) => readOne(world, arg)],
   [2, 'a gateway looks', (world, arg) => world.gateways[arg & 1]?.look()],
-  [2, 'notices are lost', (world, arg) => void (world.gateways[arg & 1]?.notices.splice(0))],
+  [2, 'notices are lost', (world, arg) => void world.gateways[arg & 1]?.notices.splice(0)],
   [4, 'somebody pauses', (world, arg) => void world.paused.add(actorOf(arg))],
   [4, 'somebody goes on', (world, arg) => void world.paused.delete(actorOf(arg))],
   [4, 'a connection is cut', (world, arg) => feedOf(world, arg)?.cut()],
@@ -34,8 +41,16 @@ const KINDS: ReadonlyArray<readonly [weight: number, name: string, step: Step]> 
   [2, 'Redis is wiped', (world) => world.redis.wipe()],
   [3, 'Redis restarts', restartRedis],
   [2, 'Redis is copied', (world) => world.redis.takeCopy()],
-  [3, 'entries are lost', (world, arg) => (arg & 1 ? world.redis.loseOne(arg >> 1) : world.redis.loseTail(1 + (arg >> 1) % 3))],
-  [2, 'the stream or a state is deleted', (world, arg) => (arg & 1 ? world.redis.deleteStream() : world.redis.deleteState(arg & 2 ? 'f' : 'g'))],
+  [
+    3,
+    'entries are lost',
+    (world, arg) => (arg & 1 ? world.redis.loseOne(arg >> 1) : world.redis.loseTail(1 + ((arg >> 1) % 3))),
+  ],
+  [
+    2,
+    'the stream or a state is deleted',
+    (world, arg) => (arg & 1 ? world.redis.deleteStream() : world.redis.deleteState(arg & 2 ? 'f' : 'g')),
+  ],
   [2, 'the database is copied', (world) => world.database.takeCopy()],
   [2, 'the database is restored', restoreDatabase],
   [3, 'a session of the database is ended', (world, arg) => endSession(world, arg % 3)],
@@ -48,6 +63,10 @@ const KINDS: ReadonlyArray<readonly [weight: number, name: string, step: Step]> 
 const TABLE: ReadonlyArray<{ readonly name: string; readonly step: Step }> = KINDS.flatMap(([weight, name, step]) =>
   Array.from({ length: weight }, () => ({ name, step })),
 );
+
+export function schedules(maxSteps: number): fc.Arbitrary<Schedule> {
+  return fc.array(fc.noBias(fc.nat(0x3fffffff)), { maxLength: maxSteps, size: 'max' });
+}
 
 /**
  * Runs a schedule, then lets everything recover and checks what must hold at rest.
@@ -91,6 +110,7 @@ function optionsOf(sizes: number): WorldOptions {
     keepsCommitted: ((sizes >> 6) & 1) === 1,
     graceMs: [1e9, 0][(sizes >> 7) & 1] ?? 0,
     hasJournal: ((sizes >> 8) & 1) === 1,
+    hasJournalFromStart: ((sizes >> 11) & 1) === 1,
   };
 }
 
@@ -121,10 +141,10 @@ function hearOne(world: World, pick: number): void {
   if (gateway !== undefined && !world.paused.has(gateway.name)) gateway.hear();
 }
 
-function advanceOf(world: World, pick: number, owners: string): void {
+function advanceOf(world: World, pick: number, owners: string, fate: CallFate = 'answered'): void {
   const ready = world.tasks.filter((task) => task.owner.startsWith(owners) && world.canAdvance(task));
   const task = ready[pick % ready.length];
-  if (task !== undefined) world.advance(task, 'answered');
+  if (task !== undefined) world.advance(task, fate);
 }
 
 function advanceOne(world: World, pick: number, fate: CallFate): void {

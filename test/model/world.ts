@@ -19,18 +19,17 @@ export interface WorldOptions {
   readonly keepsCommitted: boolean;
   readonly graceMs: number;
   readonly hasJournal: boolean;
+  readonly hasJournalFromStart: boolean;
 }
 
 /** All processes and servers of one schedule. Nothing in it reads a clock or a random number. */
-export class World implements WorldOptions {
+export class World {
   readonly rules: ModelRules;
   readonly windowFrames: number;
   readonly framesAnEntry: number;
   readonly framesABatch: number;
   readonly prefetches: boolean;
   readonly keepsCommitted: boolean;
-  readonly graceMs: number;
-  readonly hasJournal: boolean;
   readonly redis: RedisModel;
   readonly database: DatabaseModel;
   readonly feeds: readonly FeedModel[];
@@ -54,15 +53,13 @@ export class World implements WorldOptions {
     this.framesABatch = options.framesABatch;
     this.prefetches = options.prefetches;
     this.keepsCommitted = options.keepsCommitted;
-    this.graceMs = options.graceMs;
-    this.hasJournal = options.hasJournal;
     this.redis = new RedisModel(rules, (what) => this.newMark(what), story);
     this.database = new DatabaseModel(rules, story);
-    const { graceMs, hasJournal } = options;
+    const { graceMs, hasJournal, hasJournalFromStart } = options;
     this.feeds = [
-      new FeedModel(this, 'f', { hasJournal, graceMs, isRunning: true }),
-      new FeedModel(this, 'g', { hasJournal: false, graceMs, isRunning: true }),
-      new FeedModel(this, 'f', { hasJournal: false, graceMs, isRunning: false }),
+      new FeedModel(this, 'f', { hasJournal, hasJournalFromStart, graceMs, isRunning: true }),
+      new FeedModel(this, 'g', { hasJournal: false, hasJournalFromStart: false, graceMs, isRunning: true }),
+      new FeedModel(this, 'f', { hasJournal: false, hasJournalFromStart: false, graceMs, isRunning: false }),
     ];
     this.gateways = [new GatewayModel(this, 'gateway-0'), new GatewayModel(this, 'gateway-1')];
     this.coordinators = [this.#startCoordinator(0), this.#startCoordinator(1)];
@@ -111,7 +108,8 @@ export class World implements WorldOptions {
       if (frame.seq > seq) return;
       if (frame.toldCommitted) continue;
       const chain = this.database.chain(frame.feed);
-      if (chain.includes(frame) || chain.some((gap) => gap.skip && gap.prev < frame.seq && frame.seq <= gap.seq)) continue;
+      if (chain.includes(frame) || chain.some((gap) => gap.skip && gap.prev < frame.seq && frame.seq <= gap.seq))
+        continue;
       throw new ContractBroken(`committed ${seq} is told to ${process.instance}, whose ${frame.name} is not stored`);
     }
   }
@@ -173,7 +171,7 @@ export class World implements WorldOptions {
   /** What is on its way to a server that ends is lost with it. */
   loseCalls(server: 'redis' | 'database'): void {
     this.late = this.late.filter((call) => call.server !== server);
-    for (const task of [...this.tasks]) {
+    for (const task of this.tasks.slice()) {
       if (task.pending?.server !== server || task.pending.isDone) continue;
       task.fail(new ServiceFailure(server, true));
       this.#forgetIfEnded(task);
@@ -186,7 +184,8 @@ export class World implements WorldOptions {
 
   #dropTasks(owner: string): void {
     for (const { owner: its, pending } of this.tasks) {
-      if (its === owner && pending !== undefined && !pending.isDone && pending.server !== 'none') this.late.push(pending);
+      if (its === owner && pending !== undefined && !pending.isDone && pending.server !== 'none')
+        this.late.push(pending);
     }
     this.tasks = this.tasks.filter((task) => task.owner !== owner);
   }

@@ -1,0 +1,117 @@
+import { appendFrames, openPlace, type PlaceState, renewPlace } from '../../src/buffer/place-rules.ts';
+import { ChainFilter, type ChainVerdict, type FeedRow } from '../../src/flush/chain-filter.ts';
+import { type ModelRules, PRODUCTION_RULES } from './model-rules.ts';
+
+/** A rule made wrong. Each must be found out by the model: that is the proof that the rule is needed, and tested. */
+export interface Mutation {
+  readonly name: string;
+  readonly rules: ModelRules;
+}
+
+/**
+ * A flush is guarded three times over (lock, rows read again under row locks, compare-and-set), so that no one of them
+ * can be missed alone. Each is tested where the two others are taken away: with it the contract holds, without it not.
+ */
+export interface Layer {
+  readonly name: string;
+  readonly alone: ModelRules;
+  readonly without: ModelRules;
+}
+
+class FilterWithoutWatermark extends ChainFilter {
+  override judge(feed: string, generation: string, prev: number, seq: number): ChainVerdict {
+    const verdict = super.judge(feed, generation, prev, seq);
+    return verdict === 'repeat' ? 'take' : verdict;
+  }
+}
+
+class FilterWithoutGeneration extends ChainFilter {
+  readonly #rows: ReadonlyMap<string, FeedRow>;
+
+  constructor(rows: ReadonlyMap<string, FeedRow>) {
+    super(rows);
+    this.#rows = rows;
+  }
+
+  override judge(feed: string, generation: string, prev: number, seq: number): ChainVerdict {
+    return super.judge(feed, this.#rows.get(feed)?.generation ?? generation, prev, seq);
+  }
+}
+
+class FilterWithoutChain extends ChainFilter {
+  override judge(feed: string, generation: string, prev: number, seq: number): ChainVerdict {
+    const verdict = super.judge(feed, generation, prev, seq);
+    return verdict === 'broken' ? 'take' : verdict;
+  }
+
+  override breakOff(): void {
+    // Nothing stands behind a broken frame any more.
+  }
+}
+
+const ofRun = (state: PlaceState | undefined, run: string): PlaceState | undefined =>
+  state === undefined || state.generation === '' ? state : { ...state, run };
+
+export const MUTATIONS: readonly Mutation[] = [
+  mutation('frames at or below the watermark are stored again', {
+    newFilter: (rows) => new FilterWithoutWatermark(rows),
+  }),
+  mutation('entries of another generation are stored', { newFilter: (rows) => new FilterWithoutGeneration(rows) }),
+  mutation('frames that do not continue the watermark are stored', {
+    newFilter: (rows) => new FilterWithoutChain(rows),
+  }),
+  mutation('a renewal writes over whatever state there is', {
+    renewPlace: (state, run, _tag, ...rest) =>
+      renewPlace(state, run, `${state?.run ?? ''}|${state?.generation ?? ''}|${state?.seed ?? ''}`, ...rest),
+  }),
+  mutation('a state of another run counts', {
+    openPlace: (state, run, ...rest) => openPlace(ofRun(state, run), run, ...rest),
+    appendFrames: (state, run, ...rest) => appendFrames(ofRun(state, run), run, ...rest),
+  }),
+  mutation('any session may append', {
+    appendFrames: (state, run, _session, ...rest) => appendFrames(state, run, state?.session ?? '', ...rest),
+  }),
+  mutation('nobody is taken over', {
+    openPlace: (state, run, claim, spaced) =>
+      openPlace(state, run, { ...claim, attempt: state?.attempt ?? 1, have: 2 ** 52 }, spaced),
+    renewPlace: (state, run, tag, generation, row, claim) =>
+      renewPlace(state, run, tag, generation, row, { ...claim, have: 2 ** 52 }),
+  }),
+  mutation('a feed claims what it was told, not where it began', { claimsOwnStart: false }),
+  mutation('a feed that was never opened counts its attempts', { countsUnansweredOpens: true }),
+  mutation('a journal that holds nothing keeps its instance', { renewsEmptyJournals: false }),
+  mutation('committed is told of any generation', { tellsOwnGenerationOnly: false }),
+  mutation('a row of an older generation than the place is built on', { asksPlaces: false }),
+  mutation('nobody looks', { looks: false }),
+  mutation('nobody condemns', { judges: false }),
+  mutation('a condemned place stays', { condemnPlace: (state) => ({ outcome: 'kept', state }) }),
+];
+
+const UNGUARDED = {
+  takesFlushLock: false,
+  locksRows: false,
+  readsRowsAgain: false,
+  comparesAndSets: 'nothing',
+} as const;
+
+export const LAYERS: readonly Layer[] = [
+  layer('the compare-and-set', { comparesAndSets: 'generation and seq' }, {}),
+  layer('rows read again, under their locks', { readsRowsAgain: true, locksRows: true }, { readsRowsAgain: true }),
+  layer(
+    'the flush lock',
+    { readsRowsAgain: true, comparesAndSets: 'generation', takesFlushLock: true },
+    { readsRowsAgain: true, comparesAndSets: 'generation' },
+  ),
+];
+
+function mutation(name: string, changes: Partial<ModelRules>): Mutation {
+  return { name, rules: { ...PRODUCTION_RULES, ...changes } };
+}
+
+function layer(name: string, alone: Partial<ModelRules>, without: Partial<ModelRules>): Layer {
+  return {
+    name,
+    alone: { ...PRODUCTION_RULES, ...UNGUARDED, ...alone },
+    without: { ...PRODUCTION_RULES, ...UNGUARDED, ...without },
+  };
+}
