@@ -38,7 +38,9 @@ const CLOCK_MS = 250;
 const PRICES_WAIT_MS = 3_000;
 const PRICES_RETRY_MS = 2_000;
 const MAX_SNAPSHOT_TICKS = 512;
-const BARS_BEFORE_START = 3;
+const MINUTE_MS = 60_000;
+const BARS_BACK_MS = 3 * MINUTE_MS;
+const MAX_BARS_BACK_MS = 60 * MINUTE_MS;
 
 /** The live side of one gateway: what comes over pub/sub goes to the dashboards connected here. */
 export class LiveHub implements Disposable {
@@ -61,6 +63,8 @@ export class LiveHub implements Disposable {
   #arePricesKnown = false;
   #whenReady: Array<() => void> = [];
   #isDisposed = false;
+  /** Up to when flush notices are known to have come. */
+  #flushHeardMs = Date.now();
   #clock: NodeJS.Timeout | undefined;
   #pricesTimer: NodeJS.Timeout | undefined;
   #readyTimer: NodeJS.Timeout | undefined;
@@ -114,7 +118,7 @@ export class LiveHub implements Disposable {
       this.#arePricesKnown = true;
       this.#becomeReady();
     }, PRICES_WAIT_MS);
-    void this.#loadPrices();
+    void this.#loadStored();
   }
 
   [Symbol.dispose](): void {
@@ -160,11 +164,18 @@ export class LiveHub implements Disposable {
   /** What a flush committed. */
   onFlushNotice(notice: FlushNotice): void {
     const nowMs = Date.now();
+    this.#flushHeardMs = nowMs;
     this.#bars.deliver(this.#minutes.take(notice.bars, nowMs), this.#subscribers);
     for (const bar of notice.bars) {
       if (bar.closeMicros > this.#lastPrices.timeOf(bar.symbol)) this.#stale.add(bar.symbol);
     }
     for (const subscriber of this.#subscribers) subscriber.tellFlush(notice);
+  }
+
+  /** Flushes may have been missed: what they changed is asked from the store. */
+  onFlushesMissed(): void {
+    clearTimeout(this.#pricesTimer);
+    void this.#loadStored();
   }
 
   add(subscriber: LiveSubscriber): void {
@@ -264,23 +275,26 @@ export class LiveHub implements Disposable {
     for (const callback of waiting) callback();
   }
 
-  async #loadPrices(): Promise<void> {
+  /** Last prices, and the bars of the minutes that may have changed without our hearing of it. */
+  async #loadStored(): Promise<void> {
+    const nowMs = Date.now();
+    const sinceMs = Math.max(nowMs - MAX_BARS_BACK_MS, Math.min(this.#flushHeardMs, nowMs) - BARS_BACK_MS);
+    const sinceMicros = Math.floor(sinceMs / MINUTE_MS) * MINUTE_MICROS;
     try {
-      const sinceMicros = (Math.floor(Date.now() / 60_000) - BARS_BEFORE_START) * MINUTE_MICROS;
       const [ticks, bars] = await Promise.all([
         this.#options.prices.lastTicks(),
         this.#options.prices.barsSince?.(sinceMicros) ?? [],
       ]);
       if (this.#isDisposed) return;
       this.#lastPrices.merge(ticks);
-      this.#minutes.prime(bars, Date.now());
+      this.#bars.deliver(this.#minutes.catchUp(bars, Date.now()), this.#subscribers);
       this.#arePricesKnown = true;
       clearTimeout(this.#readyTimer);
       this.#becomeReady();
     } catch (error) {
       if (this.#isDisposed) return;
       fanoutLogger.warn({ cause: describeError(error) }, 'last prices cannot be loaded for now');
-      this.#pricesTimer = setTimeout(() => void this.#loadPrices(), PRICES_RETRY_MS);
+      this.#pricesTimer = setTimeout(() => void this.#loadStored(), PRICES_RETRY_MS);
     }
   }
 

@@ -22,8 +22,8 @@ interface OpenBar {
 
 interface SymbolMinutes {
   readonly open: Map<number, OpenBar>;
-  /** In the order of closing. */
-  readonly closed: Set<number>;
+  /** Trades of the closed minutes when they were last told, in the order of closing. */
+  readonly closed: Map<number, number>;
   newestMicros: number;
 }
 
@@ -60,21 +60,23 @@ export class MinuteCloser {
     return events;
   }
 
-  /** Minutes under way when a gateway starts: they are over like any other, unless they have changed meanwhile. */
-  prime(bars: readonly MinuteBar[], nowMs: number): void {
-    for (const bar of bars) {
-      const minutes = this.#minutesOf(bar.symbol);
-      const known = minutes.open.get(bar.minuteMicros);
-      if (minutes.closed.has(bar.minuteMicros) || (known !== undefined && known.bar.trades >= bar.trades)) continue;
-      minutes.newestMicros = Math.max(minutes.newestMicros, bar.minuteMicros);
-      minutes.open.set(bar.minuteMicros, { bar, changedMs: nowMs });
-      this.#withOpen.add(bar.symbol);
-    }
+  /**
+   * Rows read from the store, because flushes may have been missed: at the start, and after a lost connection.
+   * @returns what is over, and what has changed since it was told
+   */
+  catchUp(bars: readonly MinuteBar[], nowMs: number): BarEvent[] {
+    const news = bars.filter(({ symbol, minuteMicros, trades }) => {
+      const minutes = this.#symbols.get(symbol);
+      const known = minutes?.open.get(minuteMicros)?.bar.trades ?? minutes?.closed.get(minuteMicros) ?? 0;
+      return trades > known;
+    });
+    return this.take(news, nowMs);
   }
 
   #takeBar(bar: MinuteBar, nowMs: number, events: BarEvent[]): void {
     const minutes = this.#minutesOf(bar.symbol);
     if (minutes.closed.has(bar.minuteMicros) || isForgotten(minutes.closed, bar.minuteMicros)) {
+      if (minutes.closed.has(bar.minuteMicros)) minutes.closed.set(bar.minuteMicros, bar.trades);
       events.push({ type: 'u', bar });
       return;
     }
@@ -86,7 +88,7 @@ export class MinuteCloser {
   #minutesOf(symbol: string): SymbolMinutes {
     let minutes = this.#symbols.get(symbol);
     if (minutes === undefined) {
-      minutes = { open: new Map(), closed: new Set(), newestMicros: 0 };
+      minutes = { open: new Map(), closed: new Map(), newestMicros: 0 };
       this.#symbols.set(symbol, minutes);
     }
     return minutes;
@@ -99,7 +101,7 @@ export class MinuteCloser {
       const due = [...minutes.open].filter(([minute, open]) => this.#isOver(minute, open, minutes, nowMs));
       for (const [minute, { bar }] of due.sort(([a], [b]) => a - b)) {
         minutes.open.delete(minute);
-        remember(minutes.closed, minute);
+        remember(minutes.closed, bar);
         events.push({ type: 'b', bar });
       }
       if (minutes.open.size === 0) this.#withOpen.delete(symbol);
@@ -118,16 +120,16 @@ export class MinuteCloser {
 }
 
 /** Whether the minute is older than all that are remembered: it has been over once. */
-function isForgotten(closed: ReadonlySet<number>, minute: number): boolean {
+function isForgotten(closed: ReadonlyMap<number, number>, minute: number): boolean {
   if (closed.size < REMEMBERED_MINUTES) return false;
-  for (const other of closed) if (other < minute) return false;
+  for (const other of closed.keys()) if (other < minute) return false;
   return true;
 }
 
-function remember(closed: Set<number>, minute: number): void {
-  closed.add(minute);
+function remember(closed: Map<number, number>, { minuteMicros, trades }: MinuteBar): void {
+  closed.set(minuteMicros, trades);
   if (closed.size <= REMEMBERED_MINUTES) return;
-  for (const oldest of closed) {
+  for (const oldest of closed.keys()) {
     closed.delete(oldest);
     return;
   }

@@ -1,0 +1,37 @@
+import { encodeStreamEntry, type StreamEntry } from '../../src/protocol/stream-entry.ts';
+import { ByteWriter } from '../../src/protocol/byte-writer.ts';
+import type { Tick } from '../../src/protocol/tick.ts';
+import type { ShownEntry } from '../../src/fanout/shown-sequence.ts';
+
+/** Canonical rows, as the gateway puts them into the buffer. */
+export function rowsOf(ticks: readonly Tick[]): Buffer {
+  const out = new ByteWriter();
+  out.msgpackArrayHeader(ticks.length);
+  for (const { symbol, price, volume, timeMicros } of ticks) {
+    out.msgpackArrayHeader(4);
+    out.msgpackShortString(Buffer.from(symbol));
+    out.msgpackDouble(price);
+    out.msgpackUint(volume);
+    out.msgpackUint(timeMicros);
+  }
+  return out.copy();
+}
+
+export function entryOf(seq: number, ticks: readonly Tick[], feed = 'feed'): StreamEntry {
+  const rows = rowsOf(ticks);
+  return {
+    feed,
+    writer: 'writer',
+    live: true,
+    acceptedAtMs: seq,
+    frames: [{ seq, prev: seq - 1, skip: false, count: ticks.length, rows, rejected: [] }],
+  };
+}
+
+export function entryBytes(seq: number, ticks: readonly Tick[] = []): Buffer {
+  return encodeStreamEntry(entryOf(seq, ticks));
+}
+
+export function shownEntry(shown: number, ticks: readonly Tick[] = [], bytes = 100): ShownEntry {
+  return { id: `${shown}-0`, shown, published: 0, entry: entryOf(shown, ticks), bytes };
+}

@@ -1,0 +1,70 @@
+import * as assert from 'uvu/assert';
+import { LastPrices } from '../../src/fanout/last-prices.ts';
+import { SymbolTable, TickColumns } from '../../src/protocol/tick-columns.ts';
+import type { Tick } from '../../src/protocol/tick.ts';
+import { suite } from '../support/suite.ts';
+import { rowsOf } from './entries.ts';
+
+const test = suite('last prices');
+
+function prices(): { readonly own: LastPrices; readonly see: (...ticks: readonly Tick[]) => void } {
+  const table = new SymbolTable();
+  const own = new LastPrices(table);
+  return {
+    own,
+    see(...ticks) {
+      const columns = new TickColumns(table);
+      const rows = rowsOf(ticks);
+      columns.appendRows(rows, 0, rows.length);
+      own.update(columns, 0, columns.length);
+    },
+  };
+}
+
+/** Times count from a day of today's kind. */
+const DAY_MICROS = 1_764_583_200_000_000;
+const tick = (symbol: string, price: number, atMicros: number): Tick => ({
+  symbol,
+  price,
+  volume: 7,
+  timeMicros: DAY_MICROS + atMicros,
+});
+const shown = (own: LastPrices, symbol: string): [number, number | undefined] | undefined => {
+  const [last] = own.select((each) => each === symbol);
+  return last === undefined ? undefined : [last.price, last.volume];
+};
+
+test('the greatest time wins, of several the last to come', () => {
+  const { own, see } = prices();
+  see(tick('A', 1, 100), tick('A', 2, 100), tick('A', 3, 99));
+  assert.equal(shown(own, 'A'), [2, 7]);
+  see(tick('A', 4, 100));
+  assert.equal(shown(own, 'A'), [4, 7]);
+  assert.is(shown(own, 'B'), undefined);
+});
+
+test('what is stored counts where it is newer; at the same time what came live stays', () => {
+  const { own, see } = prices();
+  see(tick('A', 1, 100));
+  own.merge([
+    { symbol: 'A', price: 9, volume: 1, timeMicros: DAY_MICROS + 100 },
+    { symbol: 'B', price: 8, volume: undefined, timeMicros: DAY_MICROS + 5 },
+  ]);
+  assert.equal(shown(own, 'A'), [1, 7]);
+  assert.equal(shown(own, 'B'), [8, undefined]);
+  own.merge([{ symbol: 'A', price: 9, volume: 1, timeMicros: DAY_MICROS + 101 }]);
+  assert.equal(shown(own, 'A'), [9, 1]);
+  assert.is(own.timeOf('A'), DAY_MICROS + 101);
+  assert.is(own.timeOf('never'), 0);
+});
+
+test('thousands of symbols', () => {
+  const { own, see } = prices();
+  for (let at = 0; at < 3_000; at++) see(tick(`S${at}`, at + 1, at + 1));
+  own.merge(
+    Array.from({ length: 3_000 }, (_, at) => ({ symbol: `T${at}`, price: at + 1, volume: 1, timeMicros: DAY_MICROS })),
+  );
+  assert.is([...own.select(() => true)].length, 6_000);
+  assert.equal(shown(own, 'S2999'), [3_000, 7]);
+  assert.equal(shown(own, 'T2999'), [3_000, 1]);
+});

@@ -1,0 +1,83 @@
+import * as assert from 'uvu/assert';
+import { FeedAges } from '../../src/fanout/feed-ages.ts';
+import { FlushPace } from '../../src/fanout/flush-pace.ts';
+import { PageSize } from '../../src/fanout/page-size.ts';
+import { RequestRate } from '../../src/fanout/request-rate.ts';
+import { formatPosition, idMillis, parsePosition } from '../../src/fanout/stream-place.ts';
+import { suite } from '../support/suite.ts';
+
+const pace = suite('the pace of handing out');
+
+pace('at once when idle, and after something cheap', () => {
+  const own = new FlushPace(5);
+  assert.is(own.waitMs(0), 0);
+  own.flushed(0, 0.1);
+  assert.ok(own.waitMs(0.1) < 0.1);
+});
+
+pace('the longer it takes the longer ticks are gathered, up to the bound', () => {
+  const own = new FlushPace(5);
+  for (let at = 0; at < 1_000; at += 10) own.flushed(at, at + 3);
+  assert.ok(Math.abs(own.waitMs(993) - 3) < 0.1, String(own.waitMs(993)));
+  for (let at = 1_000; at < 3_000; at += 100) own.flushed(at, at + 50);
+  assert.is(own.waitMs(2_950), 5);
+  assert.is(own.waitMs(2_955), 0);
+});
+
+const ages = suite('ages of feeds');
+
+ages('youngest first; one-off feeds and those of yesterday are left out; fifty at the most', () => {
+  const own = new FeedAges();
+  own.heard('old', 0);
+  own.heard('~gw-x', 5);
+  own.heard('young', 100_000);
+  own.heard('middle', 50_000);
+  own.heard('ahead', 100_500);
+  assert.equal(own.list(100_400), [
+    { feed: 'ahead', ageMs: 0 },
+    { feed: 'young', ageMs: 400 },
+    { feed: 'middle', ageMs: 50_400 },
+    { feed: 'old', ageMs: 100_400 },
+  ]);
+  assert.equal(own.list(24 * 3_600_000 + 60_000).length, 2);
+  for (let at = 0; at < 60; at++) own.heard(`f${at}`, 200_000);
+  assert.is(own.list(200_000).length, 50);
+});
+
+const rate = suite('how much a client may ask');
+
+rate('a burst, then a trickle', () => {
+  const own = new RequestRate();
+  let taken = 0;
+  while (own.take(0)) taken += 1;
+  assert.is(taken, 200);
+  assert.is(own.take(49), false);
+  assert.is(own.take(100), true);
+  taken = 0;
+  while (own.take(1_000_000)) taken += 1;
+  assert.is(taken, 200);
+});
+
+const pages = suite('pages of the stream');
+
+pages('large entries make small pages, small ones large', () => {
+  const own = new PageSize();
+  own.learn([{ data: Buffer.alloc(1_000_000) }]);
+  assert.is(own.entries, 16);
+  own.learn([{ data: Buffer.alloc(100) }]);
+  assert.is(own.entries, 4_096);
+  own.learn([]);
+  assert.is(own.entries, 4_096);
+});
+
+const positions = suite('positions');
+
+positions('there and back', () => {
+  const place = { run: '0123456789ab', incarnation: 'Ab-_9', id: '1764583200000-12', shown: 2 ** 53 - 1 };
+  assert.equal(parsePosition(formatPosition(place)), place);
+  assert.is(idMillis(place.id), 1_764_583_200_000);
+});
+
+for (const text of ['', 'x', 'a.b.c.d', '0.x.1-1.1.1', '0.x.1.1', `0.x.1-1.${'9'.repeat(40)}`, '0.x.-1-1.1']) {
+  positions(`nobody gave "${text}"`, () => assert.is(parsePosition(text), undefined));
+}

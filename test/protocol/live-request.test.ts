@@ -1,0 +1,100 @@
+import * as fc from 'fast-check';
+import { Packr } from 'msgpackr';
+import * as assert from 'uvu/assert';
+import { BadFrameError } from '../../src/protocol/bad-frame-error.ts';
+import { decodeLiveMessage } from '../../src/protocol/live-message.ts';
+import { type LiveRequest, parseLiveRequest, RequestRefusal } from '../../src/protocol/live-request.ts';
+import type { CodecName } from '../../src/protocol/version.ts';
+import { suite } from '../support/suite.ts';
+
+const test = suite('requests of dashboards');
+const packr = new Packr({ useRecords: false });
+const CODECS: readonly CodecName[] = ['json', 'msgpack'];
+
+const encode = (message: unknown, codec: CodecName): Buffer =>
+  codec === 'json' ? Buffer.from(JSON.stringify(message)) : packr.pack(message);
+
+function outcomeOf(bytes: Buffer, codec: CodecName): LiveRequest | 'bad' | number {
+  try {
+    return parseLiveRequest(bytes, codec);
+  } catch (error) {
+    if (error instanceof RequestRefusal) return error.code;
+    if (error instanceof BadFrameError) return 'bad';
+    throw error;
+  }
+}
+
+const NOTHING = { trades: [], bars: [], updatedBars: [], flushes: [] };
+const NO_OPTIONS = { snapshot: false, mode: undefined, maxHz: undefined, positions: undefined, resume: undefined };
+const GOOD: ReadonlyArray<readonly [message: object, request: LiveRequest]> = [
+  [
+    { action: 'auth', token: 't' },
+    { action: 'auth', token: 't' },
+  ],
+  [
+    { action: 'auth', key: 'k', secret: 's' },
+    { action: 'auth', token: 's' },
+  ],
+  [{ action: 'unsubscribe' }, { action: 'unsubscribe', lists: NOTHING }],
+  [
+    { action: 'subscribe', trades: ['A', 'A', '*'], quotes: ['anything at all'], dailyBars: null },
+    { action: 'subscribe', lists: { ...NOTHING, trades: ['A', '*'] }, options: NO_OPTIONS },
+  ],
+  [
+    { action: 'subscribe', mode: 'latest', maxHz: 2.5, positions: true, snapshot: true, resume: 'p', flushes: ['f'] },
+    {
+      action: 'subscribe',
+      lists: { ...NOTHING, flushes: ['f'] },
+      options: { snapshot: true, mode: 'latest', maxHz: 2.5, positions: true, resume: 'p' },
+    },
+  ],
+];
+const BAD: ReadonlyArray<readonly [what: string, message: unknown, outcome: 'bad' | number]> = [
+  ['an array', [], 'bad'],
+  ['a number', 5, 'bad'],
+  ['an action that is no text', { action: 1 }, 'bad'],
+  ['a prototype’s name as action', { action: 'constructor' }, 'bad'],
+  ['a token that is no text', { action: 'auth', token: 5 }, 'bad'],
+  ['a token beyond any length', { action: 'auth', token: 'x'.repeat(2_000) }, 'bad'],
+  ['options in unsubscribe', { action: 'unsubscribe', snapshot: true }, 'bad'],
+  ['a map for a list', { action: 'subscribe', trades: { 0: 'A' } }, 'bad'],
+  ['a list in a list', { action: 'subscribe', trades: [['A']] }, 'bad'],
+  ['snapshot as a text', { action: 'subscribe', snapshot: 'yes' }, 'bad'],
+  ['maxHz beyond reason', { action: 'subscribe', maxHz: 1e9 }, 'bad'],
+  ['resume as a number', { action: 'subscribe', resume: 5 }, 'bad'],
+  ['an empty symbol', { action: 'subscribe', bars: [''] }, 400],
+  ['a symbol with a quote', { action: 'subscribe', updatedBars: ['A"'] }, 400],
+  ['a feed name beyond any length', { action: 'subscribe', flushes: ['f'.repeat(100)] }, 400],
+  ['publish', { action: 'publish', ticks: [] }, 410],
+];
+
+for (const codec of CODECS) {
+  for (const [message, request] of GOOD) {
+    test(`${codec}: ${JSON.stringify(message)}`, () => assert.equal(outcomeOf(encode(message, codec), codec), request));
+  }
+  for (const [what, message, outcome] of BAD) {
+    test(`${codec}: ${what}`, () => assert.is(outcomeOf(encode(message, codec), codec), outcome));
+  }
+  test(`${codec}: any bytes, any change to good ones: an answer, never another error`, () => {
+    const good = fc.constantFrom(...GOOD.map(([message]) => encode(message, codec)));
+    const changed = fc.tuple(good, fc.nat(200), fc.integer({ min: 0, max: 255 })).map(([bytes, at, value]) => {
+      const copy = Buffer.from(bytes);
+      copy[at % copy.length] = value;
+      return copy;
+    });
+    const any = fc.uint8Array({ maxLength: 64 }).map((bytes) => Buffer.from(bytes));
+    fc.assert(
+      fc.property(fc.oneof(any, changed), (bytes) => void outcomeOf(bytes, codec)),
+      { numRuns: 3_000 },
+    );
+  });
+}
+
+test('a live message without its header, or cut anywhere, is a bad frame', () => {
+  for (const text of ['', '\n', '1-1\n', '1-1 0 1\nx', '1-1 0 x mark\nx', `${'1'.repeat(300)}\n`]) {
+    assert.throws(
+      () => decodeLiveMessage(Buffer.from(text)),
+      (error: unknown) => error instanceof BadFrameError,
+    );
+  }
+});
