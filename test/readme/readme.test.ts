@@ -31,7 +31,7 @@ function uses(): string[] {
     .filter((line) => !line.startsWith('alias '));
   const code = [...shell, ...inlineCode(text)];
   return code.flatMap((line) =>
-    [...line.matchAll(/(?:^|[\s(])tickgate ((?:[^#&;)`]|\\\|)+)/g)].map(([, rest = '']) =>
+    [...line.matchAll(/(?<!SETUSER)(?:^|[\s(])tickgate ((?:[^#&;)`]|\\\|)+)/g)].map(([, rest = '']) =>
       rest.replaceAll('\\|', '|').trim(),
     ),
   );
