@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { Command } from 'commander';
 import * as assert from 'uvu/assert';
 import { z } from 'zod';
 import { describeSettings } from '../../src/config.ts';
@@ -12,15 +13,29 @@ const test = suite('README.md', { timeoutMs: 120_000 });
 const text = projectFile('README.md');
 const DOCUMENTS = ['README.md', 'src/protocol/PROTOCOL.md'];
 
-function help(...command: readonly string[]): string {
-  const args = ['--import', 'tsx', 'src/cli.ts', ...command, '--help'];
-  return spawnSync(process.execPath, args, { cwd: PROJECT, encoding: 'utf8' }).stdout;
+/** The commands as the program has them. */
+async function readCommands(): Promise<Command> {
+  const program = new Command();
+  const folder = new URL('../../src/commands/', import.meta.url);
+  for (const file of readdirSync(folder)) {
+    const module: unknown = await import(new URL(file, folder).href);
+    for (const [name, each] of Object.entries(z.record(z.string(), z.unknown()).parse({ ...Object(module) }))) {
+      if (name.startsWith('register') && isRegister(each)) each(program);
+    }
+  }
+  return program;
 }
 
-/** The names under "Commands:" of a help text. */
-function commandsIn(helpText: string): string[] {
-  const lines = (helpText.split('\nCommands:\n')[1] ?? '').split('\n\n')[0] ?? '';
-  return [...lines.matchAll(/^ {2}([a-z][\w-]*)/gm)].map(([, name = '']) => name);
+function isRegister(value: unknown): value is (program: Command) => void {
+  return typeof value === 'function';
+}
+
+/** The names under "Commands:" of the program's help. */
+function namesInHelp(): string[] {
+  const args = ['--import', 'tsx', 'src/cli.ts', '--help'];
+  const { stdout } = spawnSync(process.execPath, args, { cwd: PROJECT, encoding: 'utf8' });
+  const lines = (stdout.split('\nCommands:\n')[1] ?? '').split('\n\n')[0] ?? '';
+  return [...lines.matchAll(/^ {2}([a-z][\w-]*)/gm)].map(([, name = '']) => name).filter((name) => name !== 'help');
 }
 
 /** Everything after `tickgate` in code, up to where another command or a comment begins. */
@@ -49,33 +64,30 @@ test('the settings table is that of the program', () => {
   assert.equal(documented, actual, `the table between the settings marks should be:\n${expected}`);
 });
 
-test('every command and option it names exists, and every command is named', () => {
-  const commands = commandsIn(help());
-  const helps = new Map<string, string>();
-  const helpOf = (command: string): string => {
-    const known = helps.get(command) ?? help(command);
-    helps.set(command, known);
-    return known;
-  };
-  assert.ok(commands.length > 10);
+test('every command and option it names exists, and every command is named', async () => {
+  const program = await readCommands();
+  const names = namesInHelp();
+  assert.equal(new Set(program.commands.map((command) => command.name())), new Set(names));
+  assert.ok(names.length > 10);
   const named = new Set<string>();
   for (const use of uses()) {
     const [first = '', ...rest] = use.split(/\s+/);
-    const command = first.replace(/^--(?=[a-z])/, '');
     if (first === '--help' || first === '--json') continue;
-    assert.ok(commands.includes(command), `"tickgate ${use}": no such command`);
-    named.add(command);
-    if (command === 'stack') {
-      for (const name of (rest[0] ?? '').split('|')) assert.ok(commandsIn(helpOf('stack')).includes(name), use);
+    const command = program.commands.find((each) => each.name() === first.replace(/^--(?=[a-z])/, ''));
+    assert.ok(command !== undefined, `"tickgate ${use}": no such command`);
+    named.add(command.name());
+    const parts = command.commands.map((part) => part.name());
+    if (parts.length > 0) {
+      for (const name of (rest[0] ?? '').split('|')) assert.ok(parts.includes(name), `"tickgate ${use}": no ${name}`);
       continue;
     }
     for (const [option] of use.matchAll(/(?<=[\s[])--[a-z-]+/g)) {
-      const isKnown = `${helpOf(command)} --json`.includes(option);
+      const isKnown = option === '--json' || command.options.some(({ long }) => long === option);
       assert.ok(isKnown, `"tickgate ${use}": no option ${option}`);
     }
   }
   assert.equal(
-    commands.filter((name) => name !== 'help' && !named.has(name)),
+    names.filter((name) => !named.has(name)),
     [],
   );
 });
