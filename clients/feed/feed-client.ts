@@ -101,7 +101,7 @@ export class FeedClient implements AsyncDisposable {
     });
     this.#opened.catch(() => undefined);
     const journal = options.journal;
-    for (const frame of journal?.frames() ?? []) this.#outbox.restore(frame);
+    for (const frame of journal?.frames() ?? []) this.#outbox.restore(frame, journal?.committedSeq ?? 0);
     this.#outbox.committedUpTo(journal?.committedSeq ?? 0, Date.now());
     this.#link = new FeedLink({
       url: toFeedUrl(options.url),

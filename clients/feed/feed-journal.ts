@@ -72,8 +72,10 @@ export class FileJournal implements FeedJournal {
     this.#release = claimJournal(options.path);
     try {
       this.#fd = openSync(options.path, 'a+', 0o600);
-      const isNew = !this.#load();
-      if (isNew) this.#write(RecordType.instance, Buffer.from(this.#instance));
+      this.#load();
+      // A journal of which everything is committed claims nothing: another program may have spoken since, and a process
+      // that kept the old name would be refused for good.
+      if (!this.#kept.some(({ frame }) => frame.seq > this.#committed)) this.#beginAnew();
     } catch (cause) {
       this.#release();
       throw new FeedError(
@@ -138,8 +140,15 @@ export class FileJournal implements FeedJournal {
     return Promise.resolve();
   }
 
-  /** Reads the file. @returns false when it is empty */
-  #load(): boolean {
+  #beginAnew(): void {
+    this.#instance = randomUUID();
+    this.#attempt = 0;
+    this.#write(RecordType.instance, Buffer.from(this.#instance));
+    this.#write(RecordType.attempt, Buffer.from('0'));
+  }
+
+  /** Reads the file, and cuts off what is damaged. */
+  #load(): void {
     const bytes = readFileSync(this.#options.path);
     let pos = 0;
     while (pos + RECORD_HEADER_BYTES < bytes.length) {
@@ -153,7 +162,6 @@ export class FileJournal implements FeedJournal {
     }
     if (pos < bytes.length) ftruncateSync(this.#fd, pos);
     this.#size = pos;
-    return pos > 0;
   }
 
   #apply(type: number, payload: Buffer): void {

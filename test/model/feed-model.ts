@@ -150,7 +150,7 @@ export class FeedModel {
     const newest = process.frames.at(-1);
     for (const frame of process.frames) {
       frame.isForgotten ||= this.#graceMs === 0 && frame.seq <= process.committed && frame !== newest;
-      if (!frame.isForgotten) outbox.restore(frame);
+      if (!frame.isForgotten) outbox.restore(frame, process.committed);
     }
     outbox.committedUpTo(process.committed, this.#world.nowMs);
     process.outbox = outbox;

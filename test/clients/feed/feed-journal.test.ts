@@ -44,6 +44,23 @@ test('a journal opened again holds instance, attempt, frames and what is committ
   await again.close();
 });
 
+test('a journal of which everything is committed takes a new name: another program may have spoken since', async () => {
+  const first = new FileJournal({ path });
+  first.keepAttempt(3);
+  first.append(frame(1));
+  first.committed(1);
+  const { instance } = first;
+  await first.close();
+  const again = new FileJournal({ path });
+  assert.is.not(again.instance, instance);
+  assert.is(again.attempt, 0);
+  assert.is([...again.frames()].length, 1, 'kept for a database restored from a backup');
+  await again.close();
+  const third = new FileJournal({ path });
+  assert.is(third.committedSeq, 1);
+  await third.close();
+});
+
 test('cut at any byte it keeps every whole record before the cut, and goes on', async () => {
   const journal = new FileJournal({ path });
   const ends: number[] = [];
