@@ -10,19 +10,22 @@ const WATCH_MS = 10;
 export class BackendUsage {
   readonly #db: Client;
   readonly #applicationName: string;
+  readonly #countsFrom: 'its start' | 'now';
   readonly #seen = new Map<number, { firstSeconds: number; lastSeconds: number }>();
   #timer: NodeJS.Timeout | undefined;
   #isWatching = true;
   readonly #finding: Promise<void>;
 
-  constructor(db: Client, applicationName: string) {
+  /** @param countsFrom `its start` for a backend that begins with what is measured */
+  constructor(db: Client, applicationName: string, countsFrom: 'its start' | 'now') {
     this.#db = db;
     this.#applicationName = applicationName;
+    this.#countsFrom = countsFrom;
     this.#finding = this.#find();
     this.#timer = setInterval(() => this.#sample(), WATCH_MS);
   }
 
-  /** Ends, and says how much was used since the backend was first seen; exact to about 20 ms. */
+  /** Ends, and says how much was used; exact to about 20 ms. */
   async stop(): Promise<number | undefined> {
     this.#isWatching = false;
     clearInterval(this.#timer);
@@ -41,7 +44,7 @@ export class BackendUsage {
       for (const { pid } of rows) {
         const seconds = isLocalBackend(pid) ? cpuSecondsOf(pid) : undefined;
         if (seconds !== undefined && !this.#seen.has(pid)) {
-          this.#seen.set(pid, { firstSeconds: seconds, lastSeconds: seconds });
+          this.#seen.set(pid, { firstSeconds: this.#countsFrom === 'now' ? seconds : 0, lastSeconds: seconds });
         }
       }
       await new Promise((resolve) => setTimeout(resolve, this.#seen.size === 0 ? WATCH_MS : WATCH_MS * 10));

@@ -1,9 +1,8 @@
 import { mix32 } from '../../clients/simulator/random.ts';
 import { DAY_MICROS } from '../../src/protocol/tick.ts';
 
-/** 2025-12-01T08:00:00Z. Ticks of a bench follow each other from there, one a millisecond. */
+/** 2025-12-01T08:00:00Z. Ticks of a bench follow each other from there. */
 export const BENCH_BASE_MICROS = 1_764_576_000_000_000;
-export const MICROS_A_TICK = 1_000;
 
 /** What the ticks of a run look like. */
 export interface TickShape {
@@ -11,7 +10,12 @@ export interface TickShape {
   readonly symbols: number;
   /** Neighbouring ticks are of so many days in turn. */
   readonly days: number;
+  /** Distance of neighbours, apart from that. */
+  readonly microsATick: number;
 }
+
+/** A market of 250 symbols with a thousand ticks a second, all of one day. */
+export const USUAL_SHAPE: TickShape = { symbols: 250, days: 1, microsATick: 1_000 };
 
 export function benchSymbol(number: number): string {
   return `S${String(number).padStart(4, '0')}`;
@@ -29,6 +33,6 @@ export function volumeOf(tick: number): number {
   return mix32(tick ^ 0x2545_f491) % 10_000;
 }
 
-export function timeMicrosOf(tick: number, { days }: TickShape): number {
-  return BENCH_BASE_MICROS + tick * MICROS_A_TICK + (tick % days) * DAY_MICROS;
+export function timeMicrosOf(tick: number, { days, microsATick }: TickShape): number {
+  return BENCH_BASE_MICROS + tick * microsATick + (tick % days) * DAY_MICROS;
 }

@@ -12,6 +12,8 @@ export interface DriveOptions {
   readonly durationMs: number;
   /** And so many frames at the most. */
   readonly maxFrames?: number | undefined;
+  /** Sends no faster than this; default: as fast as the answers come. */
+  readonly maxFramesPerSecond?: number | undefined;
   /** At the beginning: not counted into rates and latencies. */
   readonly warmUpMs?: number | undefined;
   /** Keeps within the window of uncommitted frames and ticks, and ends when all is committed. */
@@ -39,6 +41,7 @@ export interface Percentiles {
 
 const MICROS_A_MS = 1_000;
 const LIMIT_AFTER_MS = 60_000;
+const PACE_MS = 1;
 
 /** Progress of one kind: when it was reached, how long frames took, how fast it went after the warm-up. */
 class Progress {
@@ -117,12 +120,18 @@ export async function driveFeed(options: DriveOptions): Promise<DriveResult> {
     },
   });
 
+  const allowed = (): number => {
+    const { maxFramesPerSecond } = options;
+    if (maxFramesPerSecond === undefined) return maxFrames - sent;
+    const due = Math.floor(((performance.now() - startMs) / 1_000) * maxFramesPerSecond);
+    return Math.min(maxFrames, due) - sent;
+  };
   const room = (): number => {
     const unacked = maxInFlight - (sent - acked.reached);
-    if (!untilCommitted) return Math.min(unacked, maxFrames - sent);
+    if (!untilCommitted) return Math.min(unacked, allowed());
     const uncommitted = sent - committed.reached;
     const byTicks = Math.floor(feed.windowTicks / ring.frameTicks) - uncommitted;
-    return Math.min(unacked, feed.windowFrames - uncommitted, byTicks, maxFrames - sent);
+    return Math.min(unacked, feed.windowFrames - uncommitted, byTicks, allowed());
   };
   const pump = (): void => {
     while (isSending && room() > 0) {
@@ -140,6 +149,7 @@ export async function driveFeed(options: DriveOptions): Promise<DriveResult> {
     isSending = false;
     pump();
   }, options.durationMs);
+  const pacer = options.maxFramesPerSecond === undefined ? undefined : setInterval(pump, PACE_MS);
   const limit = AbortSignal.timeout(options.durationMs + LIMIT_AFTER_MS);
   const late = new Promise<never>((_resolve, reject) => {
     limit.addEventListener('abort', () =>
@@ -153,6 +163,7 @@ export async function driveFeed(options: DriveOptions): Promise<DriveResult> {
     await Promise.race([done, feed.failed, late]);
   } finally {
     clearTimeout(stopTimer);
+    clearInterval(pacer);
     feed.close();
   }
   return {

@@ -22,7 +22,7 @@ export async function psqlCopy(
   path: string,
 ): Promise<StoreTiming> {
   const file = openSync(path, 'r');
-  const usage = new BackendUsage(database.db, 'psql');
+  const usage = new BackendUsage(database.db, 'psql', 'its start');
   try {
     // The file comes as psql's own standard input, since a psql of a chroot sees no files of ours.
     const copy = `\\copy ${database.table} (time, symbol, price, volume) from pstdin with (format binary)`;

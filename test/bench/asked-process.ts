@@ -1,0 +1,56 @@
+import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { projectRoot } from '../../src/stack/ensure-stack.ts';
+
+/** A program of this folder that runs as a process of its own and answers each message with one. */
+export class AskedProcess implements AsyncDisposable {
+  readonly #child: ChildProcess;
+
+  private constructor(child: ChildProcess) {
+    this.#child = child;
+  }
+
+  /** Starts it and waits until it is ready. @throws {Error} when it ends instead */
+  static async start(
+    file: string,
+    args: readonly string[],
+    environment: Readonly<Record<string, string>>,
+  ): Promise<AskedProcess> {
+    const child = fork(join(projectRoot(), 'test/bench', file), [...args], {
+      execArgv: ['--import', 'tsx'],
+      env: { ...process.env, ...environment },
+    });
+    const started = new AskedProcess(child);
+    await started.#answer();
+    return started;
+  }
+
+  /** @throws {Error} when the process ends before it answers */
+  async ask(message: object): Promise<unknown> {
+    const answer = this.#answer();
+    this.#child.send(message);
+    return answer;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
+    const gone = once(this.#child, 'exit');
+    this.#child.kill('SIGTERM');
+    await gone;
+  }
+
+  async #answer(): Promise<unknown> {
+    const waiting = new AbortController();
+    const ended = once(this.#child, 'exit', { signal: waiting.signal }).then(() => {
+      throw new Error(`${this.#child.spawnfile}: the process ended`);
+    });
+    ended.catch(() => undefined);
+    try {
+      const [answer]: unknown[] = await Promise.race([once(this.#child, 'message', { signal: waiting.signal }), ended]);
+      return answer;
+    } finally {
+      waiting.abort();
+    }
+  }
+}

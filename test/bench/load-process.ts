@@ -1,0 +1,35 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import type { LoadPlan } from '../../clients/load/load-plan.ts';
+import type { LoadResult } from '../../clients/load/load-result.ts';
+import { projectRoot } from '../../src/stack/ensure-stack.ts';
+import { AskedProcess } from './asked-process.ts';
+
+const COMPILED = join(projectRoot(), 'dist/clients/load/run-load.js');
+
+/** What most load tests of a bench have in common. */
+export const USUAL_LOAD: Omit<LoadPlan, 'url' | 'rate' | 'durationMs'> = {
+  token: undefined,
+  feeds: 1,
+  frameTicks: 50,
+  symbols: 250,
+  subscribers: 0,
+  subscribe: '*',
+  mode: 'all',
+  codec: 'msgpack',
+  warmUpMs: 2_000,
+  settleMs: 30_000,
+  until: 'committed',
+};
+
+/** Runs the project's own load test in a process of its own. @throws {Error} when it could not run */
+export async function runLoadProcess(plan: LoadPlan): Promise<LoadResult> {
+  const module = existsSync(COMPILED) ? COMPILED : join(projectRoot(), 'clients/load/run-load.ts');
+  await using child = await AskedProcess.start('load-child.ts', [module], {});
+  const answer: unknown = await child.ask(plan);
+  if (typeof answer === 'object' && answer !== null && 'result' in answer) {
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- load-child.ts of one checkout sends it
+    return answer.result as LoadResult;
+  }
+  throw new Error(`the load test ended: ${JSON.stringify(answer)}`);
+}
