@@ -12,7 +12,7 @@ import { TokenForm } from './token-form.ts';
 
 /** The board is read again so often; live ticks are counted on in between. */
 const BOARD_EVERY_MS = 30_000;
-/** After a reconnect, a gap or the first tick of a day; late enough for what was shown to have been stored. */
+/** After a subscription, a gap or the first tick of a day; late enough for what came before to have been stored. */
 const BOARD_SOON_MS = 1_500;
 const BOARD_RETRY_MS = 3_000;
 const AUTH_FAILED = 402;
@@ -31,6 +31,8 @@ class Dashboard {
   #client: LiveClient | undefined;
   #boardTimer: ReturnType<typeof setTimeout> | undefined;
   #boardDueMs = Number.POSITIVE_INFINITY;
+  /** One after another: an older answer must not come after a newer one. */
+  #reading: Promise<void> = Promise.resolve();
   #wasLive = false;
   #missed = 0;
   #refusal: number | undefined;
@@ -84,7 +86,8 @@ class Dashboard {
     if (state === 'live') {
       this.#status.showStale(false);
       this.#status.withdraw('lost');
-      if (this.#wasLive) this.#readBoardIn(BOARD_SOON_MS);
+      // What was stored between the last reading and this subscription is in neither.
+      this.#readBoardIn(BOARD_SOON_MS);
       this.#wasLive = true;
     } else if (state === 'waiting' && this.#wasLive) {
       this.#status.showStale(true);
@@ -109,6 +112,7 @@ class Dashboard {
 
   #askForToken(): void {
     clearTimeout(this.#boardTimer);
+    this.#boardDueMs = Number.POSITIVE_INFINITY;
     const client = this.#client;
     this.#client = undefined;
     client?.close();
@@ -122,12 +126,14 @@ class Dashboard {
     if (dueMs >= this.#boardDueMs) return;
     this.#boardDueMs = dueMs;
     clearTimeout(this.#boardTimer);
-    this.#boardTimer = setTimeout(() => void this.#readBoard(), waitMs);
+    this.#boardTimer = setTimeout(() => {
+      this.#boardDueMs = Number.POSITIVE_INFINITY;
+      this.#reading = this.#reading.then(() => this.#readBoard());
+    }, waitMs);
   }
 
   async #readBoard(): Promise<void> {
     const answer = await this.#board.read(this.#tokens.token);
-    this.#boardDueMs = Number.POSITIVE_INFINITY;
     if (answer.kind === 'token') return this.#askForToken();
     const isAway = answer.kind === 'away';
     if (answer.kind === 'board') {
