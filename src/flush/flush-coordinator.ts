@@ -33,6 +33,8 @@ export class FlushCoordinator {
   #retryMs = FIRST_RETRY_MS;
   #lastFlushMs = 0;
   #wanted = false;
+  /** Waiting as the leader with nothing wrong: only such a wait ends when a flush is asked for. */
+  #isReadyToFlush = false;
   #stopping = false;
   #wake: (() => void) | undefined;
   #loop: Promise<void> | undefined;
@@ -63,7 +65,7 @@ export class FlushCoordinator {
   /** Flushes as soon as possible, whatever the interval. */
   requestFlush(): void {
     this.#wanted = true;
-    this.#wake?.();
+    if (this.#isReadyToFlush) this.#wake?.();
   }
 
   /** Flushes what is in the buffer, for `drainMs` at the most, and ends. */
@@ -126,7 +128,10 @@ export class FlushCoordinator {
       if (report !== undefined && !this.#cycle.isAtEnd) return;
     }
     await this.#judge.turn(Date.now(), { readToEnd: (fromStart) => this.#readToEnd(fromStart) });
+    if (this.#wanted) return;
+    this.#isReadyToFlush = true;
     await this.#pause(Math.min(MAX_POLL_MS, Math.max(1, this.#options.flushIntervalMs / 4)));
+    this.#isReadyToFlush = false;
   }
 
   async #isDue(): Promise<boolean> {
@@ -194,9 +199,9 @@ export class FlushCoordinator {
     await session?.[Symbol.asyncDispose]();
   }
 
-  /** Waits, or less when a flush is asked for or the end. */
+  /** Waits, or less when the end is asked for. */
   async #pause(waitMs: number): Promise<void> {
-    if (this.#stopping || this.#wanted) return;
+    if (this.#stopping) return;
     await new Promise<void>((resolve) => {
       const timer = setTimeout(resolve, waitMs);
       this.#wake = () => {
