@@ -5,7 +5,7 @@ import { z } from 'zod';
 import { suite } from '../support/suite.ts';
 import { openTestMarket, outcomeOf, type TestMarket } from '../support/test-market.ts';
 
-const test = suite('demo', { timeoutMs: 90_000 });
+const test = suite('demo', { timeoutMs: 120_000 });
 const PROJECT = fileURLToPath(new URL('../..', import.meta.url));
 let market: TestMarket;
 

@@ -21,7 +21,7 @@ import {
 } from '../support/test-market.ts';
 import { runCommand } from './run-command.ts';
 
-const test = suite('simulate', { timeoutMs: 60_000 });
+const test = suite('simulate', { timeoutMs: 120_000 });
 let market: TestMarket;
 let gateway: Gateway;
 
@@ -85,7 +85,7 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   test(`a market that never closes, stamped now, until ${signal}: all it published is committed`, async () => {
     const child = market.spawn(['simulate', '--url', gateway.url, '--rate', '500', '--symbols', 'COMI,ETEL']);
     const ended = outcomeOf(child);
-    await until('ticks are stored', async () => (await stored()) > 100);
+    await until('ticks are stored', async () => (await stored()) > 100, 60_000);
     child.kill(signal);
     const { code, stdout, stderr } = await ended;
     assert.is(code, 0, stderr);
@@ -100,7 +100,7 @@ test('a journal: the next start goes on where the killed one was', async () => {
   const journal = join(tmpdir(), `tickgate-simulate-${market.prefix}.journal`);
   const args = ['simulate', '--url', gateway.url, '--feed', 'journaled', '--journal', journal, '--rate', '500'];
   const child = market.spawn(args);
-  await until('ticks are stored', async () => (await stored()) > 100);
+  await until('ticks are stored', async () => (await stored()) > 100, 60_000);
   await killed(child);
   const { code, stdout, stderr } = await outcomeOf(market.spawn([...args, '--seconds', '0.5', '--json']));
   await rm(journal, { force: true });
