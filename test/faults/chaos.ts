@@ -39,7 +39,8 @@ const FEED_PROCESSES = 3;
 const FEEDS_A_PROCESS = 2;
 const TICKS_A_FRAME = 100;
 const GRACE_FRAMES = 8_000;
-const RESTORES = 5;
+/** Of Redis and of the database, each. */
+const RESTORES_A_MINUTE = 0.3;
 const PROGRESS_MS = 10_000;
 const DRAIN_LIMIT_MS = 300_000;
 
@@ -103,12 +104,12 @@ async function startStage({ given, rate, prefix, token }: ChaosOptions): Promise
   return GivenStage.start({ ...load, ...given, prefix, token, feedPrefix: `c${Date.now().toString(36)}-` });
 }
 
-function bind(stage: AnyStage, only: string): ScheduledFault[] {
+function bind(stage: AnyStage, { only, minutes }: ChaosOptions): ScheduledFault[] {
   const fits = ({ name, where, onlyAlone }: Fault): boolean =>
     onlyAlone !== true && (only === '' || `${name} ${where}`.includes(only));
   const words = ({ name, where, hurts, weight }: Fault): Omit<ScheduledFault, 'inject'> => {
     const isRestore = where.endsWith(', restored');
-    return { name, hurts, weight: weight ?? 1, atLeast: isRestore ? RESTORES : 0 };
+    return { name, hurts, weight: weight ?? 1, atLeast: isRestore ? Math.ceil(minutes * RESTORES_A_MINUTE) : 0 };
   };
   const bound = SERVICE_FAULTS.filter(fits).map((fault): ScheduledFault => ({
     ...words(fault),
@@ -181,7 +182,7 @@ async function main(): Promise<number> {
   const options = parseOptions(process.argv.slice(2));
   write(`seed ${options.seed}, ${options.minutes} minutes, ${options.rate} ticks/s`);
   await using stage = await startStage(options);
-  const schedule = new ChaosSchedule(bind(stage, options.only), Random.fromSeed(options.seed));
+  const schedule = new ChaosSchedule(bind(stage, options), Random.fromSeed(options.seed));
   const startMs = Date.now();
   const timer = setInterval(() => showProgress(stage, schedule, startMs), PROGRESS_MS);
   const report = await schedule.run(options.minutes * 60_000, () => stage.mend());

@@ -233,9 +233,10 @@ export const POSTGRES_SERVER_FAULTS: readonly OwnFault[] = [
   },
   {
     name: 'the database is restored from an old copy while the feeds have nothing new',
-    where: 'PostgreSQL, restored',
+    where: 'PostgreSQL, restored with idle feeds',
     checked: 'the feeds learn of it without sending',
     hurts: ['postgres', 'feeds'],
+    weight: 0.2,
     needs: 'own stage',
     inject: async (stage, { holdMs }) => {
       const copy = await copyData(stage, stage.postgres, 'old-postgres');

@@ -129,6 +129,7 @@ export const REDIS_SERVER_FAULTS: readonly OwnFault[] = [
     where: 'Redis',
     checked: 'the feeds learn of it without sending',
     hurts: ['redis', 'feeds', 'coordinators'],
+    weight: 0.2,
     needs: 'own stage',
     inject: (stage) =>
       whileIdleWithBuffered(stage, (the) =>
@@ -143,6 +144,7 @@ export const REDIS_SERVER_FAULTS: readonly OwnFault[] = [
     where: 'Redis',
     checked: 'the feeds learn of it without sending',
     hurts: ['redis', 'feeds', 'coordinators'],
+    weight: 0.2,
     needs: 'own stage',
     inject: (stage) =>
       whileIdleWithBuffered(stage, (the) =>
