@@ -85,6 +85,7 @@ export class FeedClient implements AsyncDisposable {
   #batch: Tick[] = [];
   #batchBytes = 0;
   #batchTimer: NodeJS.Timeout | undefined;
+  /** Called when something was committed, or the feed failed. */
   #room: Array<() => void> = [];
   #failure: Error | undefined;
 
@@ -101,7 +102,7 @@ export class FeedClient implements AsyncDisposable {
     });
     this.#opened.catch(() => undefined);
     const journal = options.journal;
-    for (const frame of journal?.frames() ?? []) this.#outbox.restore(frame, journal?.committedSeq ?? 0);
+    for (const frame of journal?.frames() ?? []) this.#outbox.restore(frame);
     this.#outbox.committedUpTo(journal?.committedSeq ?? 0, Date.now());
     this.#link = new FeedLink({
       url: toFeedUrl(options.url),
@@ -191,7 +192,11 @@ export class FeedClient implements AsyncDisposable {
   async drained(): Promise<void> {
     this.flush();
     await this.#opened;
-    await this.#committed.wait(this.#outbox.last);
+    // Asked of the outbox: what was committed once is uncommitted again after a database was restored.
+    while (this.#failure === undefined && this.#outbox.uncommittedFrames > 0) {
+      await new Promise<void>((resolve) => this.#room.push(resolve));
+    }
+    if (this.#failure !== undefined) throw this.#failure;
   }
 
   /** Resolves when the buffer holds everything up to `seq`. Advisory. */

@@ -73,9 +73,9 @@ export class FileJournal implements FeedJournal {
     try {
       this.#fd = openSync(options.path, 'a+', 0o600);
       this.#load();
-      // A journal of which everything is committed claims nothing: another program may have spoken since, and a process
-      // that kept the old name would be refused for good.
-      if (!this.#kept.some(({ frame }) => frame.seq > this.#committed)) this.#beginAnew();
+      // A journal without a frame claims nothing: another program may have spoken since, and a process that kept the
+      // old name would be refused for good.
+      if (this.#kept.length === 0) this.#beginAnew();
     } catch (cause) {
       this.#release();
       throw new FeedError(

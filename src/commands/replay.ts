@@ -1,5 +1,5 @@
 import { SingleBar } from 'cli-progress';
-import { type Command, InvalidArgumentError } from 'commander';
+import type { Command } from 'commander';
 import { CsvError } from '../../clients/csv/csv-error.ts';
 import { type CsvInspection, inspectCsv, readTicks } from '../../clients/csv/tick-csv.ts';
 import type { CsvTick } from '../../clients/csv/tick-row.ts';
@@ -11,6 +11,7 @@ import { StoreUnavailableError, UsageError } from '../errors.ts';
 import { isFeedName } from '../protocol/feed-request.ts';
 import { gatewayUrl } from './gateway-url.ts';
 import { print } from './print.ts';
+import { parseSpeed } from './speed-option.ts';
 
 interface ReplayOptions {
   readonly speed: number | 'max';
@@ -189,12 +190,4 @@ class ReplayProgress {
     this.#shownMs = nowMs;
     this.#bar?.update(this.#committed, { acked: this.#acked });
   }
-}
-
-function parseSpeed(text: string): number | 'max' {
-  if (text === 'max') return 'max';
-  const factor = /^(\d+(?:\.\d+)?)x?$/.exec(text)?.[1];
-  if (factor === undefined || Number(factor) <= 0)
-    throw new InvalidArgumentError('a factor such as 1x or 60x, or max, is expected');
-  return Number(factor);
 }

@@ -81,13 +81,12 @@ export class FeedOutbox<F extends OutboxFrame> {
     this.#push(frame);
   }
 
-  /**
-   * Takes a frame of a journal back, before the first open. The oldest one begins the chain.
-   * @param committed the journal's: this process's own claim begins with the first frame above it
-   */
-  restore(frame: F, committed: number): void {
-    if (this.#kept.length === 0) this.#last = frame.prev;
-    if (frame.seq > committed) this.#start ??= frame.prev;
+  /** Takes a frame of a journal back, before the first open. The oldest one begins the chain, and what we claim. */
+  restore(frame: F): void {
+    if (this.#kept.length === 0) {
+      this.#last = frame.prev;
+      this.#start = frame.prev;
+    }
     this.add(frame);
   }
 

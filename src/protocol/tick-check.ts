@@ -130,9 +130,10 @@ export class TickChecker {
 
   #readRow(reader: MsgpackReader, options: TickCheckOptions): void {
     const row = this.#row;
+    // The longer headers that msgpack allows are as valid, and are written anew.
+    row.canonical = reader.peek() === 0x94;
     const fields = reader.arrayHeader();
     if (fields < 3 || fields > 4) throw new BadFrameError('a tick is not [symbol, price, volume, time]');
-    row.canonical = fields === 4;
     row.reason = undefined;
     this.#readSymbol(reader);
     const price = readNumber(reader);
@@ -168,6 +169,7 @@ export class TickChecker {
     }
     const start = reader.pos;
     reader.skip(0);
+    if (byte !== 0xd9) this.#row.canonical = false;
     const header = byte === 0xd9 ? 2 : byte === 0xda ? 3 : byte === 0xdb ? 5 : undefined;
     if (header === undefined) this.#row.reason = 'symbol_invalid';
     else this.#judgeSymbol(reader.bytes, start + header, reader.pos);

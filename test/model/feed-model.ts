@@ -32,8 +32,8 @@ export type FromFeed =
 /** One life of a program: what a process keeps in memory, or in its journal. */
 export class FeedProcess {
   readonly instance: string;
-  outbox: FeedOutbox<ModelFrame>;
-  readonly frames: ModelFrame[] = [];
+  readonly outbox: FeedOutbox<ModelFrame>;
+  readonly frames: ModelFrame[];
   attempt = 1;
   hasAsked = false;
   hasOpened = false;
@@ -41,8 +41,9 @@ export class FeedProcess {
   told = 0;
   committed = 0;
 
-  constructor(instance: string, outbox: FeedOutbox<ModelFrame>) {
+  constructor(instance: string, outbox: FeedOutbox<ModelFrame>, frames: ModelFrame[] = []) {
     this.instance = instance;
+    this.frames = frames;
     this.outbox = outbox;
   }
 }
@@ -139,23 +140,26 @@ export class FeedModel {
     this.process = this.#newProcess();
   }
 
-  /** What the journal holds is what was made; of what was committed it keeps a grace, never nothing. */
+  /**
+   * What the journal holds is what was made; of what was committed it keeps a grace, never nothing. A journal without a
+   * frame claims nothing, and begins under a new name.
+   */
   #restore(): void {
-    const { process } = this;
-    if (process.frames.length === 0 && this.#world.rules.renewsEmptyJournals) {
+    const { frames, committed, instance, attempt } = this.process;
+    if (frames.length === 0 && this.#world.rules.renewsEmptyJournals) {
       this.process = this.#newProcess();
       return;
     }
-    const outbox = this.#newOutbox(process.instance);
-    const newest = process.frames.at(-1);
-    for (const frame of process.frames) {
-      frame.isForgotten ||= this.#graceMs === 0 && frame.seq <= process.committed && frame !== newest;
-      if (!frame.isForgotten) outbox.restore(frame, process.committed);
+    const outbox = this.#newOutbox(instance);
+    const newest = frames.at(-1);
+    for (const frame of frames) {
+      frame.isForgotten ||= this.#graceMs === 0 && frame.seq <= committed && frame !== newest;
+      if (!frame.isForgotten) outbox.restore(frame);
     }
-    outbox.committedUpTo(process.committed, this.#world.nowMs);
-    process.outbox = outbox;
-    process.attempt += 1;
-    process.hasOpened = false;
+    outbox.committedUpTo(committed, this.#world.nowMs);
+    this.process = new FeedProcess(instance, outbox, frames);
+    this.process.committed = committed;
+    this.process.attempt = attempt + 1;
   }
 
   #newProcess(): FeedProcess {
