@@ -45,7 +45,7 @@ export interface ModelRules {
   readonly rewindsBeforeJudging: boolean;
   /** A process that has never been opened counts its attempts all the same. */
   readonly countsUnansweredOpens: boolean;
-  /** A journal that holds nothing yet is used under a new instance by the next process. */
+  /** A journal without a frame is used under a new instance by the next process. */
   readonly renewsEmptyJournals: boolean;
   /** The `have` of an open is where the process began to number, not the highest seq it was told accepted. */
   readonly claimsOwnStart: boolean;

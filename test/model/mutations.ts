@@ -79,7 +79,7 @@ export const MUTATIONS: readonly Mutation[] = [
   }),
   mutation('a feed claims what it was told, not where it began', { claimsOwnStart: false }),
   mutation('a feed that was never opened counts its attempts', { countsUnansweredOpens: true }),
-  mutation('a journal that holds nothing keeps its instance', { renewsEmptyJournals: false }),
+  mutation('a journal without a frame keeps its name', { renewsEmptyJournals: false }),
   mutation('committed is told of any generation', { tellsOwnGenerationOnly: false }),
   mutation('a row of an older generation than the place is built on', { asksPlaces: false }),
   mutation('nobody looks', { looks: false }),
