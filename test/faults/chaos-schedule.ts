@@ -54,14 +54,14 @@ export class ChaosSchedule {
     return [...this.#underWay];
   }
 
-  async run(durationMs: number, onNotDone: () => Promise<void>): Promise<ScheduleReport> {
+  async run(durationMs: number, onNotDone: (hurts: readonly Hurt[]) => Promise<void>): Promise<ScheduleReport> {
     this.#startMs = Date.now();
     this.#endMs = this.#startMs + durationMs;
     await Promise.all(Array.from({ length: LANES }, () => this.#lane(onNotDone)));
     return { counts: this.#counts, notDone: this.#notDone };
   }
 
-  async #lane(onNotDone: () => Promise<void>): Promise<void> {
+  async #lane(onNotDone: (hurts: readonly Hurt[]) => Promise<void>): Promise<void> {
     while (Date.now() < this.#endMs) {
       const due = ((Date.now() - this.#startMs) / 60_000) * FAULTS_A_MINUTE;
       const fault = this.done + this.#underWay.size <= due ? this.#draw() : undefined;
@@ -76,7 +76,7 @@ export class ChaosSchedule {
         this.#counts.set(fault.name, (this.#counts.get(fault.name) ?? 0) + 1);
       } catch (error) {
         this.#notDone.push(`${fault.name}: ${error instanceof Error ? error.message : String(error)}`);
-        await onNotDone();
+        await onNotDone(fault.hurts);
       } finally {
         for (const hurt of fault.hurts) this.#hurt.delete(hurt);
         this.#underWay.delete(fault.name);

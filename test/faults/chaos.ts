@@ -185,7 +185,7 @@ async function main(): Promise<number> {
   const schedule = new ChaosSchedule(bind(stage, options), Random.fromSeed(options.seed));
   const startMs = Date.now();
   const timer = setInterval(() => showProgress(stage, schedule, startMs), PROGRESS_MS);
-  const report = await schedule.run(options.minutes * 60_000, () => stage.mend());
+  const report = await schedule.run(options.minutes * 60_000, (hurts) => stage.mend(hurts));
   const seconds = (Date.now() - startMs) / 1_000;
   clearInterval(timer);
   const isRight = await judge(stage, seconds, report);

@@ -5,6 +5,7 @@ import type { ClientConfig } from 'pg';
 import { bufferKeys, type BufferKeys } from '../../src/buffer/keys.ts';
 import { Checker } from './checker.ts';
 import { compilePrograms } from './compiled-programs.ts';
+import type { Hurt } from './fault.ts';
 import { FeedFleet } from './feed-fleet.ts';
 import type { Stage } from './stage.ts';
 import { TcpProxy } from './tcp-proxy.ts';
@@ -88,8 +89,10 @@ export class GivenStage implements Stage, AsyncDisposable {
     return stage;
   }
 
-  async mend(): Promise<void> {
-    this.feedLink.heal();
+  /** Undoes whatever a fault that did not come to its end may have left of what it hurts. */
+  async mend(hurts: readonly Hurt[] = ['feeds', 'feed-link']): Promise<void> {
+    if (hurts.includes('feed-link')) this.feedLink.heal();
+    if (!hurts.includes('feeds')) return;
     for (const { process } of this.fleet.members) if (!process.isRunning) await process.start();
     this.fleet.generate(true);
   }

@@ -17,6 +17,7 @@ import { connectPostgres } from '../../src/store/postgres-connection.ts';
 import { setupDatabase } from '../../src/store/setup-database.ts';
 import { compilePrograms } from './compiled-programs.ts';
 import { Checker } from './checker.ts';
+import type { Hurt } from './fault.ts';
 import { FeedFleet } from './feed-fleet.ts';
 import { ManagedProcess } from './managed-process.ts';
 import { sql, type Stage, until } from './stage.ts';
@@ -47,6 +48,7 @@ export interface OwnStageOptions {
 }
 
 const DATABASE = 'egx_market';
+const EVERYTHING: readonly Hurt[] = ['feeds', 'feed-link', 'gateways', 'coordinators', 'redis', 'postgres'];
 const PREFIX = 'egx';
 const MAX_GATEWAY_RSS_MB = 400;
 
@@ -213,22 +215,25 @@ export class OwnStage implements Stage, AsyncDisposable {
     return other;
   }
 
-  /** Undoes whatever a fault may have left that did not come to its end. */
-  async mend(): Promise<void> {
-    this.feedLink.heal();
-    for (const { redisLink, postgresLink } of this.parts) {
-      redisLink.heal();
-      postgresLink.heal();
-    }
-    for (const server of [this.redis, this.postgres]) {
+  /** Undoes whatever a fault that did not come to its end may have left of what it hurts. */
+  async mend(hurts: readonly Hurt[] = EVERYTHING): Promise<void> {
+    const isHurt = (hurt: Hurt): boolean => hurts.includes(hurt);
+    if (isHurt('feed-link')) this.feedLink.heal();
+    for (const [hurt, server] of [['redis', this.redis] as const, ['postgres', this.postgres] as const]) {
+      if (!isHurt(hurt)) continue;
       if (server.running) server.signal('SIGCONT');
       else await server.start();
     }
-    for (const { process } of [...this.parts, ...this.fleet.members]) {
+    const parts = [...(isHurt('gateways') ? this.gateways : []), ...(isHurt('coordinators') ? this.coordinators : [])];
+    for (const { redisLink, postgresLink } of parts) {
+      redisLink.heal();
+      postgresLink.heal();
+    }
+    for (const { process } of [...parts, ...(isHurt('feeds') ? this.fleet.members : [])]) {
       process.resume();
       if (!process.isRunning) await process.start();
     }
-    this.fleet.generate(true);
+    if (isHurt('feeds')) this.fleet.generate(true);
   }
 
   /** What must hold of every log and process at any time. */
