@@ -3,7 +3,7 @@ import type { LiveClient } from '../live/live-client.ts';
 import { LivePulse } from './live-pulse.ts';
 import { Market } from './market.ts';
 import { MarketTable } from './market-table.ts';
-import { formatWhole } from './number-format.ts';
+import { formatTime, formatWhole } from './number-format.ts';
 import { element } from './page-elements.ts';
 import { PageLanguage } from './page-language.ts';
 import { type PageState, StatusLine } from './status-line.ts';
@@ -34,6 +34,8 @@ class Dashboard {
   /** One after another: an older answer must not come after a newer one. */
   #reading: Promise<void> = Promise.resolve();
   #wasLive = false;
+  /** Cut off, and not live again since. */
+  #isLost = false;
   #missed = 0;
   #refusal: number | undefined;
 
@@ -84,14 +86,16 @@ class Dashboard {
   #onState(state: PageState): void {
     this.#status.showState(state);
     if (state === 'live') {
+      this.#isLost = false;
       this.#status.showStale(false);
       this.#status.withdraw('lost');
       // What was stored between the last reading and this subscription is in neither.
       this.#readBoardIn(BOARD_SOON_MS);
       this.#wasLive = true;
-    } else if (state === 'waiting' && this.#wasLive) {
+    } else if (state === 'waiting' && this.#wasLive && !this.#isLost) {
+      this.#isLost = true;
       this.#status.showStale(true);
-      this.#status.notice('lost', new Date().toLocaleTimeString('en-GB'));
+      this.#status.notice('lost', formatTime(Date.now() * 1_000, this.#market.board?.beginMicros ?? 0));
     } else if (state === 'closed') {
       this.#onClosed();
     }

@@ -69,9 +69,11 @@ for (const [how, stop] of [
     await page.waitForSelector('#notice:has-text("The connection is lost")');
     assert.is(await isStale(page), true);
     const frozen = await rowOf(page, 'COMI');
+    const said = await page.locator('#notice').textContent();
     await new Promise((resolve) => setTimeout(resolve, 2_000));
     assert.not.equal(await stateOf(page), 'live');
     assert.is(await page.locator('#notice').isVisible(), true);
+    assert.is(await page.locator('#notice').textContent(), said, 'it names the moment of the loss');
     assert.equal(await rowOf(page, 'COMI'), frozen);
 
     const second = await startGateway();
