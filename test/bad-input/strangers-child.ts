@@ -14,7 +14,7 @@ const RETRY_MS = 200;
 
 const [port = 0, silent = 0, slow = 0, claiming = 0] = process.argv.slice(2).map(Number);
 const up = { silent: 0, slow: 0, claiming: 0 };
-const counts = { peak: 0, ended: 0, refused: 0 };
+const counts = { peak: 0, claims: 0, ended: 0, refused: 0 };
 let connecting = 0;
 const waiting: Array<() => void> = [];
 const claim = Buffer.concat([frameBytes({ claims: 1n << 63n }), Buffer.alloc(1_000)]);
@@ -59,7 +59,9 @@ function begin(kind: Kind, stranger: number): void {
     isUp = true;
     up[kind] += 1;
     counts.peak = Math.max(counts.peak, up.silent);
-    if (kind === 'claiming') socket.write(claim);
+    if (kind !== 'claiming') return;
+    socket.write(claim);
+    counts.claims += 1;
   });
   socket.once('close', () => {
     connected();

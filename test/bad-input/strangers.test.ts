@@ -97,6 +97,8 @@ interface StrangerCounts {
   readonly claiming: number;
   /** The most there have been at once. */
   readonly peak: number;
+  /** Frames sent that claim 2^63 bytes. */
+  readonly claims: number;
   readonly ended: number;
   readonly refused: number;
 }
@@ -110,7 +112,7 @@ function besiege(): { readonly child: ChildProcess; readonly counts: () => Stran
   });
   // Strangers bring machines of their own: here they may not take the gateway's processor by weight of work.
   setPriority(child.pid ?? 0, Math.min(19, getPriority() + STRANGERS_NICENESS));
-  let last: StrangerCounts = { silent: 0, slow: 0, claiming: 0, peak: 0, ended: 0, refused: 0 };
+  let last: StrangerCounts = { silent: 0, slow: 0, claiming: 0, peak: 0, claims: 0, ended: 0, refused: 0 };
   createInterface({ input: child.stdout }).on('line', (line) => {
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- both ends are of one checkout
     last = JSON.parse(line) as StrangerCounts;
@@ -158,6 +160,7 @@ test(`${SILENT} that never authenticate, ${SLOW} with a byte a second, ${CLAIMIN
   const p99Ms = phases.at(-1)?.p99Ms ?? 0;
   assert.ok(p99Ms < maxAckMs(before), `ack p99 ${p99Ms} ms, before ${before.p99Ms} ms`);
   assert.ok(strangers.counts().ended > 0, 'those that do not authenticate are ended');
+  assert.ok(strangers.counts().claims > CLAIMING, 'frames that claim too much were sent');
   assert.ok(rss < MAX_RSS_MIB, `${rss} MiB`);
   assert.is(gateway.exitCode, null);
   assert.is(gatewayLog, '');
