@@ -273,6 +273,8 @@ class RunningGateway implements Gateway {
     this.#metrics.watch({
       connections: () => this.#keeper.size,
       feeds: () => this.#registry.size - OWN_FEEDS,
+      subscribers: () => this.#live.hub.subscribers,
+      sendQueueBytes: () => this.#live.hub.waitingBytes,
       redisReconnects: () => ({
         write: this.#links.write.reconnects,
         subscribe: this.#links.subscribe.reconnects,
