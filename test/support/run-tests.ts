@@ -7,10 +7,14 @@ import { findTestFiles } from './test-files.ts';
 
 /**
  * Usage: run-tests.ts [--no-stack] [PATTERN …]
- * Runs test files one after another, each in a process of its own, on the stack's real Redis and TimescaleDB.
+ * Runs test files, each in a process of its own, on the stack's real Redis and TimescaleDB: two at a time, since most of
+ * them wait more than they work, and then those that measure one after another.
  * The last line is `N passed, M failed`, with `, K skipped` when there are any.
  */
 const SLOW_TEST_MS = 2_000;
+const LANES = 2;
+/** Files that compare times: nothing else may run beside them. */
+const ALONE = ['test/bench/', 'test/bad-input/strangers', 'test/e2e/page-'];
 
 const root = resolve(dirname(fileURLToPath(import.meta.url)), '../..');
 const write = (line: string): void => void process.stdout.write(`${line}\n`);
@@ -25,6 +29,14 @@ function printFile(file: string, result: FileResult): void {
   if (result.failed.length === 0) return;
   write(result.output.trimEnd().replaceAll(/^/gm, '     | '));
   for (const failure of result.failed) write(`     failed: ${failure}`);
+}
+
+async function inLanes(files: readonly string[], lanes: number, run: (file: string) => Promise<void>): Promise<void> {
+  const waiting = [...files];
+  const lane = async (): Promise<void> => {
+    for (let file = waiting.shift(); file !== undefined; file = waiting.shift()) await run(file);
+  };
+  await Promise.all(Array.from({ length: lanes }, lane));
 }
 
 async function main(args: readonly string[]): Promise<number> {
@@ -46,7 +58,7 @@ async function main(args: readonly string[]): Promise<number> {
   let passed = 0;
   let failed = 0;
   let skipped = 0;
-  for (const file of files) {
+  const runOne = async (file: string): Promise<void> => {
     const result = await runTestFile({
       file,
       root,
@@ -61,7 +73,14 @@ async function main(args: readonly string[]): Promise<number> {
     passed += result.passed;
     failed += result.failed.length;
     skipped += result.skipped.length;
-  }
+  };
+  const isAlone = (file: string): boolean => ALONE.some((start) => file.startsWith(start));
+  await inLanes(
+    files.filter((file) => !isAlone(file)),
+    LANES,
+    runOne,
+  );
+  await inLanes(files.filter(isAlone), 1, runOne);
   write(`${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`);
   return failed > 0 || passed === 0 ? 1 : 0;
 }
