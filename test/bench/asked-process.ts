@@ -16,9 +16,10 @@ export class AskedProcess implements AsyncDisposable {
     file: string,
     args: readonly string[],
     environment: Readonly<Record<string, string>>,
+    nodeFlags: readonly string[] = [],
   ): Promise<AskedProcess> {
     const child = fork(join(projectRoot(), 'test/bench', file), [...args], {
-      execArgv: ['--import', 'tsx'],
+      execArgv: [...nodeFlags, '--import', 'tsx'],
       env: { ...process.env, ...environment },
     });
     const started = new AskedProcess(child);

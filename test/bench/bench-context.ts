@@ -1,7 +1,8 @@
 import { join } from 'node:path';
 import type { ClientCommand } from '../../src/stack/client-commands.ts';
 import type { TestMarket } from '../support/test-market.ts';
-import type { BenchGateway } from './bench-gateway.ts';
+import type { BenchGateway, GatewayProfile } from './bench-gateway.ts';
+import type { MeasuredCode } from './measured-code.ts';
 import type { BenchSize } from './bench-size.ts';
 import { type RowSequence, writeCopyFile } from './copy-file.ts';
 import type { TickShape } from './bench-ticks.ts';
@@ -12,11 +13,12 @@ export interface BenchContext {
   readonly market: TestMarket;
   readonly psql: ClientCommand;
   readonly size: BenchSize;
+  readonly code: MeasuredCode;
   /** For files; gone afterwards. */
   readonly folder: string;
   readonly say: (line: string) => void;
   /** Given where gateways are to be profiled. */
-  readonly onProfile: ((part: string, profile: string) => void) | undefined;
+  readonly onProfile: ((part: string, profile: GatewayProfile) => void) | undefined;
 }
 
 /** Empties the tables (which drops their chunks) and writes all dirty pages out, so that each measure begins alike. */

@@ -62,7 +62,7 @@ async function sustain(context: BenchContext): Promise<Omit<EndToEndRow, 'copyRo
   await freshTables(context);
   await emptyBuffer(context);
   const isProfiled = context.onProfile !== undefined;
-  const gateway = await startBenchGateway(context.market, { flush: true, isProfiled });
+  const gateway = await startBenchGateway(context, { flush: true, isProfiled });
   const usage = new BackendUsage(context.market.db, 'tickgate-flush', 'now');
   let peak = 0;
   const sampler = setInterval(() => (peak = Math.max(peak, gateway.residentBytes())), SAMPLE_MS);
@@ -98,8 +98,8 @@ async function sustain(context: BenchContext): Promise<Omit<EndToEndRow, 'copyRo
 }
 
 async function steadyRun(context: BenchContext): Promise<SteadyRow> {
-  await using gateway = await startBenchGateway(context.market, { flush: true });
-  const result = await runLoadProcess({
+  await using gateway = await startBenchGateway(context, { flush: true });
+  const result = await runLoadProcess(context, {
     ...USUAL_LOAD,
     url: gateway.url,
     rate: STEADY_TICKS_A_SECOND,

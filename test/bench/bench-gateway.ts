@@ -1,11 +1,13 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { projectRoot } from '../../src/stack/ensure-stack.ts';
-import { gatewayAddress, type TestMarket } from '../support/test-market.ts';
+import { gatewayAddress } from '../support/test-market.ts';
+import type { BenchContext } from './bench-context.ts';
+import { cliArguments } from './measured-code.ts';
 import { cpuSecondsOf, residentBytesOf } from './process-usage.ts';
 
 /** A gateway as a process of its own, as users run it. */
@@ -15,8 +17,15 @@ export interface BenchGateway extends AsyncDisposable {
   /** Processor seconds used so far. */
   cpuSeconds(): number;
   residentBytes(): number;
-  /** Ends it in its own way, and gives its profile (JSON) where one was asked for. */
-  stop(): Promise<string | undefined>;
+  /** Ends it in its own way, and gives its profile where one was asked for. */
+  stop(): Promise<GatewayProfile | undefined>;
+}
+
+export interface GatewayProfile {
+  /** As V8 writes it. */
+  readonly json: string;
+  /** Time until it listened. */
+  readonly startUpMs: number;
 }
 
 export interface BenchGatewayOptions {
@@ -26,33 +35,29 @@ export interface BenchGatewayOptions {
   readonly isProfiled?: boolean | undefined;
 }
 
-const COMPILED_CLI = join(projectRoot(), 'dist/src/cli.js');
-
-/** Arguments of Node that run the command line: compiled where it is, as users have it; else from the sources. */
-export function cliArguments(): readonly string[] {
-  return existsSync(COMPILED_CLI) ? [COMPILED_CLI] : ['--import', 'tsx', join(projectRoot(), 'src/cli.ts')];
-}
-
-/** Starts `serve` on the market's deployment and waits until it listens. */
-export async function startBenchGateway(market: TestMarket, options: BenchGatewayOptions): Promise<BenchGateway> {
+/** Starts `serve` on the bench's deployment and waits until it listens. */
+export async function startBenchGateway(context: BenchContext, options: BenchGatewayOptions): Promise<BenchGateway> {
   const profileDir = options.isProfiled === true ? await mkdtemp(join(tmpdir(), 'tickgate-profile-')) : undefined;
   const profiling = profileDir === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profileDir}`];
+  const startedMs = performance.now();
   const child = spawn(
     process.execPath,
-    [...profiling, ...cliArguments(), 'serve', ...(options.flush ? [] : ['--no-flush'])],
+    [...profiling, ...cliArguments(context.code), 'serve', ...(options.flush ? [] : ['--no-flush'])],
     {
       cwd: projectRoot(),
-      env: { ...process.env, ...market.environment, ...options.settings },
+      env: { ...process.env, ...context.market.environment, ...options.settings },
       stdio: ['ignore', 'pipe', 'inherit'],
     },
   );
   const { pid } = child;
   const url = await gatewayAddress(child);
+  const startUpMs = performance.now() - startedMs;
   if (pid === undefined) throw new Error('the gateway has no process');
-  const stop = async (): Promise<string | undefined> => {
+  const stop = async (): Promise<GatewayProfile | undefined> => {
     await ended(child);
-    const file = profileDir === undefined ? undefined : readdirSync(profileDir)[0];
-    return profileDir === undefined || file === undefined ? undefined : readFileSync(join(profileDir, file), 'utf8');
+    if (profileDir === undefined) return undefined;
+    const [file = ''] = readdirSync(profileDir);
+    return { json: readFileSync(join(profileDir, file), 'utf8'), startUpMs };
   };
   return {
     url,

@@ -81,7 +81,7 @@ async function growthRow(
 async function costOfFeeds(context: BenchContext, feeds: number): Promise<GrowthResult['feeds'][number]> {
   await freshTables(context);
   await emptyBuffer(context);
-  await using gateway = await startBenchGateway(context.market, { flush: true });
+  await using gateway = await startBenchGateway(context, { flush: true });
   const usage = new BackendUsage(context.market.db, 'tickgate-flush', 'now');
   try {
     const cpuBefore = gateway.cpuSeconds();

@@ -27,11 +27,11 @@ export async function benchLive(context: BenchContext): Promise<LiveRow[]> {
     await freshTables(context);
     const isProfiled = context.onProfile !== undefined;
     const settings = { MAX_UNAUTHENTICATED_PER_ADDRESS: '10000' };
-    const gateway = await startBenchGateway(context.market, { flush: true, isProfiled, settings });
+    const gateway = await startBenchGateway(context, { flush: true, isProfiled, settings });
     try {
       const cpuBefore = gateway.cpuSeconds();
       const durationMs = context.size.liveMs;
-      const result = await runLoadProcess({
+      const result = await runLoadProcess(context, {
         ...USUAL_LOAD,
         url: gateway.url,
         rate,

@@ -48,7 +48,7 @@ export async function benchMemory(context: BenchContext, maxTicksPerSecond: numb
 
 async function bytesPerTick(context: BenchContext, frameTicks: number): Promise<number> {
   await emptyBuffer(context);
-  await using gateway = await startBenchGateway(context.market, { flush: false, settings: UNBOUNDED });
+  await using gateway = await startBenchGateway(context, { flush: false, settings: UNBOUNDED });
   const isSmall = frameTicks === 1;
   const { sentTicks } = await driveFeed({
     url: gateway.url,
@@ -67,7 +67,7 @@ async function bytesPerTick(context: BenchContext, frameTicks: number): Promise<
 
 async function soakRun(context: BenchContext, ticksPerSecond: number): Promise<SoakResult> {
   await freshTables(context);
-  await using gateway = await startBenchGateway(context.market, { flush: true });
+  await using gateway = await startBenchGateway(context, { flush: true });
   const residentBytes: number[] = [];
   const sampler = setInterval(() => residentBytes.push(gateway.residentBytes()), SAMPLE_MS);
   const dropper = setInterval(() => void dropFullDays(context).catch(() => undefined), DROP_EVERY_MS);

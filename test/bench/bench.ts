@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { Command, InvalidArgumentError } from 'commander';
 import { describeError, TickgateError } from '../../src/errors.ts';
 import { setupDatabase } from '../../src/store/setup-database.ts';
+import type { GatewayProfile } from './bench-gateway.ts';
 import { buildPackage } from '../../src/stack/build-package.ts';
 import { psqlCommand } from '../../src/stack/client-commands.ts';
 import { ensureStack, projectRoot, stackEnvironment } from '../../src/stack/ensure-stack.ts';
@@ -25,7 +26,7 @@ import { plotsOf } from './result-plots.ts';
 import { resultMarkdown } from './result-table.ts';
 
 /**
- * npm run bench -- [--quick] [--only a,b] [--no-build] [--profile] [--soak-minutes N]
+ * npm run bench -- [--quick] [--only a,b] [--no-build | --sources] [--profile] [--soak-minutes N]
  *
  * Measures everything on the stack's real Redis and TimescaleDB, with gateway, feeds and dashboards as processes of
  * their own. A full run writes its table and plots into the README's performance section; others only print.
@@ -37,6 +38,7 @@ interface BenchOptions {
   readonly quick?: true;
   readonly only?: readonly Part[];
   readonly build: boolean;
+  readonly sources?: true;
   readonly profile?: true;
   readonly soakMinutes?: number;
 }
@@ -50,10 +52,10 @@ const say = (line: string): void => void process.stdout.write(`${line}\n`);
 async function main(options: BenchOptions): Promise<void> {
   const startedAt = new Date();
   const parts: ReadonlySet<Part> = new Set(options.only ?? PARTS);
-  const isWhole = options.quick === undefined && parts.size === PARTS.length && options.profile === undefined;
+  const isWhole = options.quick === undefined && parts.size === PARTS.length && !options.profile && !options.sources;
   // Found out now, not after twenty minutes.
   if (isWhole) withBenchSection(existsSync(README) ? readFileSync(README, 'utf8') : '', '');
-  if (options.build) {
+  if (options.build && options.sources === undefined) {
     say('building: what is measured is what users run');
     await buildPackage(projectRoot());
   }
@@ -68,6 +70,7 @@ async function main(options: BenchOptions): Promise<void> {
       market,
       psql: await psqlCommand(addresses),
       size: options.soakMinutes === undefined ? size : { ...size, soakMs: options.soakMinutes * 60_000 },
+      code: options.sources === true ? 'sources' : 'dist',
       folder,
       say,
       onProfile: options.profile === true ? sayProfile : undefined,
@@ -127,9 +130,9 @@ function publish(results: BenchResults, isWhole: boolean): void {
   writeBenchSection(README, section);
 }
 
-function sayProfile(part: string, profile: string): void {
+function sayProfile(part: string, profile: GatewayProfile): void {
   say(`  where the gateway's time went (${part}):`);
-  for (const { where, selfShare } of summarizeProfile(profile)) {
+  for (const { where, selfShare } of summarizeProfile(profile.json, { skipMs: profile.startUpMs })) {
     say(`    ${(selfShare * 100).toFixed(1).padStart(5)} %  ${where}`);
   }
 }
@@ -152,7 +155,8 @@ const program = new Command('bench')
   .description('measures the gateway on real servers and writes the README’s performance section')
   .option('--quick', 'at most two minutes; prints only')
   .option('--only <parts>', `some of ${PARTS.join(',')}; prints only`, parseParts)
-  .option('--no-build', 'measure dist as it is, or the sources where there is none')
+  .option('--no-build', 'measure dist as it is')
+  .option('--sources', 'measure the sources instead; prints only')
   .option('--profile', 'profile the gateways; prints only')
   .option('--soak-minutes <minutes>', 'how long memory is watched', parseMinutes)
   .action(main);

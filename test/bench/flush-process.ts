@@ -1,11 +1,10 @@
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
 import { z } from 'zod';
-import { projectRoot } from '../../src/stack/ensure-stack.ts';
 import type { TestMarket } from '../support/test-market.ts';
 import { AskedProcess } from './asked-process.ts';
 import { BackendUsage } from './backend-usage.ts';
+import type { BenchContext } from './bench-context.ts';
 import type { FlushAnswer } from './flush-child.ts';
+import { moduleOf } from './measured-code.ts';
 import type { StoreTiming } from './psql-copy.ts';
 
 export interface FlushTiming extends StoreTiming {
@@ -19,7 +18,6 @@ const answerSchema: z.ZodType<FlushAnswer> = z.object({
   wallSeconds: z.number(),
   cpuSeconds: z.number(),
 });
-const COMPILED = join(projectRoot(), 'dist/src/flusher.js');
 
 /** The flush coordinator in a process of its own; see flush-child.ts. */
 export class FlushProcess implements AsyncDisposable {
@@ -31,10 +29,10 @@ export class FlushProcess implements AsyncDisposable {
     this.#process = process_;
   }
 
-  static async start(market: TestMarket, settings: Readonly<Record<string, string>> = {}): Promise<FlushProcess> {
-    const module = existsSync(COMPILED) ? COMPILED : join(projectRoot(), 'src/flusher.ts');
-    const environment = { ...market.environment, ...settings };
-    return new FlushProcess(market, await AskedProcess.start('flush-child.ts', [module], environment));
+  static async start(context: BenchContext, settings: Readonly<Record<string, string>> = {}): Promise<FlushProcess> {
+    const module = moduleOf(context.code, 'src/flusher');
+    const environment = { ...context.market.environment, ...settings };
+    return new FlushProcess(context.market, await AskedProcess.start('flush-child.ts', [module], environment));
   }
 
   /** Flushes everything that is in the buffer. Connecting counts. */

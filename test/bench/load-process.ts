@@ -1,11 +1,8 @@
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
 import type { LoadPlan } from '../../clients/load/load-plan.ts';
 import type { LoadResult } from '../../clients/load/load-result.ts';
-import { projectRoot } from '../../src/stack/ensure-stack.ts';
 import { AskedProcess } from './asked-process.ts';
-
-const COMPILED = join(projectRoot(), 'dist/clients/load/run-load.js');
+import type { BenchContext } from './bench-context.ts';
+import { moduleOf } from './measured-code.ts';
 
 /** What most load tests of a bench have in common. */
 export const USUAL_LOAD: Omit<LoadPlan, 'url' | 'rate' | 'durationMs'> = {
@@ -23,8 +20,8 @@ export const USUAL_LOAD: Omit<LoadPlan, 'url' | 'rate' | 'durationMs'> = {
 };
 
 /** Runs the project's own load test in a process of its own. @throws {Error} when it could not run */
-export async function runLoadProcess(plan: LoadPlan): Promise<LoadResult> {
-  const module = existsSync(COMPILED) ? COMPILED : join(projectRoot(), 'clients/load/run-load.ts');
+export async function runLoadProcess(context: BenchContext, plan: LoadPlan): Promise<LoadResult> {
+  const module = moduleOf(context.code, 'clients/load/run-load');
   await using child = await AskedProcess.start('load-child.ts', [module], {});
   const answer: unknown = await child.ask(plan);
   if (typeof answer === 'object' && answer !== null && 'result' in answer) {

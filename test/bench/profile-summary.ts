@@ -18,8 +18,12 @@ export interface ProfileLine {
   readonly selfShare: number;
 }
 
-/** Where the time of a V8 profile went: functions by their own time. */
-export function summarizeProfile(json: string, count = 25): ProfileLine[] {
+/** Where the time of a V8 profile went: functions by their own time, without the first `skipMs` (the start). */
+export function summarizeProfile(
+  json: string,
+  options: { readonly skipMs?: number; readonly count?: number } = {},
+): ProfileLine[] {
+  const { skipMs = 0, count = 25 } = options;
   const profile = profileSchema.parse(JSON.parse(json));
   const names = new Map(
     profile.nodes.map(({ id, callFrame: { functionName, url, lineNumber } }) => {
@@ -29,10 +33,12 @@ export function summarizeProfile(json: string, count = 25): ProfileLine[] {
   );
   const micros = new Map<string, number>();
   let busy = 0;
+  let elapsed = 0;
   profile.samples.forEach((id, index) => {
     const name = names.get(id) ?? '';
-    if (name.startsWith('(idle)')) return;
     const delta = Math.max(0, profile.timeDeltas[index] ?? 0);
+    elapsed += delta;
+    if (name.startsWith('(idle)') || elapsed < skipMs * 1_000) return;
     busy += delta;
     micros.set(name, (micros.get(name) ?? 0) + delta);
   });

@@ -35,8 +35,8 @@ export async function storeRounds(context: BenchContext, options: StoreRoundsOpt
   const files = options.copies.map((sequence) => [sequence, copyFileOf(context, rows, shape, sequence)] as const);
   const copies: Partial<Record<RowSequence, StoreTiming[]>> = {};
   const flushes: FlushTiming[] = [];
-  await using filler = await startBenchGateway(context.market, { flush: false, settings: UNBOUNDED });
-  await using flusher = await FlushProcess.start(context.market, settings);
+  await using filler = await startBenchGateway(context, { flush: false, settings: UNBOUNDED });
+  await using flusher = await FlushProcess.start(context, settings);
   // One round before the first that counts: programs and caches are warm, as in a gateway that has run for a while.
   for (let round = 0; round <= rounds; round++) {
     for (const [sequence, path] of files) {
