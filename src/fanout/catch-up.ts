@@ -8,8 +8,8 @@ import type { LiveOutbox } from './live-outbox.ts';
 import type { LiveSubscriber } from './live-subscriber.ts';
 import { PageSize } from './page-size.ts';
 import type { RecentEntries } from './recent-entries.ts';
-import { type SequenceStep, ShownSequence, type ShownEntry } from './shown-sequence.ts';
-import { appendShownTicks } from './shown-ticks.ts';
+import { decodeEntry, type RawShownEntry, type SequenceStep, ShownSequence } from './shown-sequence.ts';
+import { appendTicks } from './shown-ticks.ts';
 import { formatPosition, parsePosition, type StreamPlace } from './stream-place.ts';
 import { passesFilter } from './symbol-filter.ts';
 import { positionElement, TickEncoder } from './tick-encoder.ts';
@@ -132,7 +132,7 @@ export class CatchUp implements Disposable {
   }
 
   async #sendSteps(subscriber: LiveSubscriber, steps: readonly SequenceStep[], sequence: ShownSequence): Promise<void> {
-    let entries: ShownEntry[] = [];
+    let entries: RawShownEntry[] = [];
     for (const step of steps) {
       if (step.kind === 'entry') entries.push(step.entry);
       if (step.kind !== 'hole') continue;
@@ -146,7 +146,7 @@ export class CatchUp implements Disposable {
   /** Sends the entries' ticks in frames, each when the peer has room for it. */
   async #send(
     subscriber: LiveSubscriber,
-    entries: readonly ShownEntry[],
+    entries: readonly RawShownEntry[],
     stream: StreamPlace | undefined,
   ): Promise<void> {
     for (let at = 0; at < entries.length;) {
@@ -158,7 +158,7 @@ export class CatchUp implements Disposable {
   /** One frame of whole entries from index `from` on. @returns the index after them */
   #sendFrame(
     subscriber: LiveSubscriber,
-    entries: readonly ShownEntry[],
+    entries: readonly RawShownEntry[],
     from: number,
     stream: StreamPlace | undefined,
   ): number {
@@ -166,9 +166,15 @@ export class CatchUp implements Disposable {
     const columns = this.#columns;
     columns.clear();
     let to = from;
+    let fromMs: number | undefined;
+    let toMs = 0;
     while (to < entries.length && columns.length < MAX_TICKS_A_FRAME) {
-      const entry = entries[to++];
-      if (entry !== undefined) appendShownTicks(entry, columns);
+      const raw = entries[to++];
+      const entry = raw === undefined ? undefined : decodeEntry(raw);
+      if (raw === undefined || entry === undefined) continue;
+      appendTicks(entry, raw.published, columns, raw.id);
+      fromMs ??= entry.acceptedAtMs;
+      toMs = entry.acceptedAtMs;
     }
     const last = entries[to - 1];
     const rows: number[] = [];
@@ -184,9 +190,8 @@ export class CatchUp implements Disposable {
     const encoder = this.#encoders[codec];
     encoder.begin(columns);
     const frame = encoder.frame(rows, position);
-    const fromMs = entries[from]?.entry.acceptedAtMs ?? 0;
-    const toMs = last.entry.acceptedAtMs;
-    outbox.offer({ frame, columns, rows, fromRow: 0, toRow: columns.length, position, fromMs, toMs }, Date.now());
+    const shared = { frame, columns, rows, fromRow: 0, toRow: columns.length, position, fromMs: fromMs ?? toMs, toMs };
+    outbox.offer(shared, Date.now());
     this.#options.watch(outbox);
     return to;
   }

@@ -37,6 +37,8 @@ const HEARTBEAT_MS = 5_000;
 const CLOCK_MS = 250;
 const PRICES_WAIT_MS = 3_000;
 const PRICES_RETRY_MS = 2_000;
+/** Longer than the store may take to answer at its usual pace: during a backfill every flush has news. */
+const REFRESH_MS = 1_000;
 const MAX_SNAPSHOT_TICKS = 512;
 const MINUTE_MS = 60_000;
 const BARS_BACK_MS = 3 * MINUTE_MS;
@@ -63,6 +65,8 @@ export class LiveHub implements Disposable {
   #arePricesKnown = false;
   #whenReady: Array<() => void> = [];
   #isDisposed = false;
+  /** When stale prices were last asked for. */
+  #refreshedMs = 0;
   /** Up to when flush notices are known to have come. */
   #flushHeardMs = Date.now();
   #clock: NodeJS.Timeout | undefined;
@@ -302,6 +306,7 @@ export class LiveHub implements Disposable {
   async #refreshStale(): Promise<void> {
     const symbols = [...this.#stale];
     this.#stale.clear();
+    this.#refreshedMs = Date.now();
     try {
       this.#lastPrices.merge(await this.#options.prices.lastTicks(symbols));
     } catch (error) {
@@ -312,7 +317,7 @@ export class LiveHub implements Disposable {
 
   #tick(nowMs: number): void {
     this.#bars.deliver(this.#minutes.tick(nowMs), this.#subscribers);
-    if (this.#stale.size > 0) void this.#refreshStale();
+    if (this.#stale.size > 0 && nowMs - this.#refreshedMs >= REFRESH_MS) void this.#refreshStale();
     this.#beat(nowMs);
   }
 

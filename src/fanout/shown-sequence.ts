@@ -4,14 +4,17 @@ import { decodeStreamEntry, type StreamEntry } from '../protocol/stream-entry.ts
 import type { TailEntry, TailPage } from './fanout-ports.ts';
 import { FIRST_ID, idMillis, NO_STREAM, runMark, type StreamPlace } from './stream-place.ts';
 
-/** An entry that dashboards see. */
-export interface ShownEntry {
+/** An entry that dashboards see, not decoded. */
+export interface RawShownEntry {
   readonly id: string;
   readonly shown: number;
   /** Frames with seq ≤ published have been shown before, and are not shown again. */
   readonly published: number;
+  readonly data: Buffer;
+}
+
+export interface ShownEntry extends RawShownEntry {
   readonly entry: StreamEntry;
-  readonly bytes: number;
 }
 
 /** Entries that were accepted after `fromMs` and up to `toMs` (Redis's clock) and cannot be had any more. */
@@ -102,7 +105,7 @@ export class ShownSequence {
   }
 
   /** Takes an entry that is known to be the next one. */
-  advance(entry: ShownEntry): void {
+  advance(entry: RawShownEntry): void {
     this.#moveTo(entry);
   }
 
@@ -135,7 +138,7 @@ export class ShownSequence {
   }
 
   #takeEntry(raw: TailEntry, steps: SequenceStep[]): void {
-    const entry = decode(raw);
+    const entry = decodeEntry(raw);
     if (raw.shown === 0 || entry === undefined) {
       this.#id = raw.id;
       if (entry !== undefined) steps.push({ kind: 'unshown', entry });
@@ -147,8 +150,8 @@ export class ShownSequence {
     }
     if (this.#shown !== undefined && raw.shown !== this.#shown + 1) steps.push(this.#hole(raw.id));
     this.#moveTo(raw);
-    const { id, shown, published } = raw;
-    steps.push({ kind: 'entry', entry: { id, shown, published, entry, bytes: raw.data.length } });
+    const { id, shown, published, data } = raw;
+    steps.push({ kind: 'entry', entry: { id, shown, published, data, entry } });
   }
 
   #moveTo(entry: { readonly id: string; readonly shown: number }): void {
@@ -166,7 +169,7 @@ export class ShownSequence {
 }
 
 /** Undefined for an entry that cannot be read: nobody can show it, and its number will be missing. */
-function decode(raw: TailEntry): StreamEntry | undefined {
+export function decodeEntry(raw: Pick<TailEntry, 'data'>): StreamEntry | undefined {
   try {
     return decodeStreamEntry(raw.data);
   } catch (error) {

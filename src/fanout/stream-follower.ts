@@ -109,7 +109,7 @@ export class StreamFollower implements Disposable {
     // Those thrown away are in the stream; the reading goes on until it meets the queue.
     if (this.#queuedBytes > MAX_QUEUED_BYTES) this.#clearQueue();
     this.#queue.push(message);
-    this.#queuedBytes += message.bytes;
+    this.#queuedBytes += message.data.length;
   }
 
   #clearQueue(): void {

@@ -14,8 +14,8 @@ export interface LiveMessage {
   /** Random name of the stream; another one is another stream. */
   readonly incarnation: string;
   readonly entry: StreamEntry;
-  /** Size of the message. */
-  readonly bytes: number;
+  /** The entry's bytes, as they stand in the stream. */
+  readonly data: Buffer;
 }
 
 const HEADER = /^(\d+-\d+) (\d+) (\d+) ([\w-]+)$/;
@@ -27,12 +27,13 @@ export function decodeLiveMessage(bytes: Buffer): LiveMessage {
   const header = HEADER.exec(bytes.toString('latin1', 0, Math.max(0, lineEnd)));
   const [, id, published, shown, incarnation] = header ?? [];
   if (id === undefined || incarnation === undefined) throw new BadFrameError('live message without a header');
+  const data = bytes.subarray(lineEnd + 1);
   return {
     id,
     published: Number(published),
     shown: Number(shown),
     incarnation,
-    entry: decodeStreamEntry(bytes.subarray(lineEnd + 1)),
-    bytes: bytes.length,
+    entry: decodeStreamEntry(data),
+    data,
   };
 }

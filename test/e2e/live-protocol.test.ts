@@ -161,10 +161,12 @@ test('a backfill is not shown, and its last price is', async () => {
   const feed = live.feed('backfill-test', { live: false });
   await publish(feed, tick('BACK', 7));
   await feed.drained();
-  await new Promise((resolve) => setTimeout(resolve, 400));
-  client.send({ action: 'subscribe', trades: ['BACK'], snapshot: true });
-  const last = await client.take('snapshot', ({ T }) => T === 'last');
-  assert.is(last['p'], 7);
+  await until('the price is known', async () => {
+    client.send({ action: 'subscribe', trades: ['BACK'], snapshot: true });
+    await client.take('subscription', ({ T }) => T === 'subscription');
+    return client.ofType('last').length > 0;
+  });
+  assert.is(client.ofType('last')[0]?.['p'], 7);
   assert.is(client.ofType('t').length, 0);
 });
 

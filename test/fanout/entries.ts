@@ -1,7 +1,7 @@
 import { encodeStreamEntry, type StreamEntry } from '../../src/protocol/stream-entry.ts';
 import { ByteWriter } from '../../src/protocol/byte-writer.ts';
 import type { Tick } from '../../src/protocol/tick.ts';
-import type { ShownEntry } from '../../src/fanout/shown-sequence.ts';
+import type { RawShownEntry } from '../../src/fanout/shown-sequence.ts';
 
 /** Canonical rows, as the gateway puts them into the buffer. */
 export function rowsOf(ticks: readonly Tick[]): Buffer {
@@ -32,6 +32,6 @@ export function entryBytes(seq: number, ticks: readonly Tick[] = []): Buffer {
   return encodeStreamEntry(entryOf(seq, ticks));
 }
 
-export function shownEntry(shown: number, ticks: readonly Tick[] = [], bytes = 100): ShownEntry {
-  return { id: `${shown}-0`, shown, published: 0, entry: entryOf(shown, ticks), bytes };
+export function shownEntry(shown: number, dataBytes: number): RawShownEntry {
+  return { id: `${shown}-0`, shown, published: 0, data: Buffer.alloc(dataBytes) };
 }
