@@ -45,7 +45,7 @@ test.before(async () => {
 });
 test.after(async () => {
   if (why !== undefined) return;
-  await feed.stop();
+  await feed[Symbol.asyncDispose]();
   await browser.close();
   await gateway.close();
   await market.close();

@@ -1,7 +1,7 @@
 import { FeedClient } from '../../clients/feed/feed-client.ts';
 
 /** A feed whose prices move all the time. */
-export interface MovingFeed {
+export interface MovingFeed extends AsyncDisposable {
   /** Stops, and waits until everything is committed. @returns last price, sum of volumes and number of trades by symbol */
   stop(): Promise<ReadonlyMap<string, { price: number; volume: number; trades: number }>>;
 }
@@ -46,8 +46,12 @@ export function startMovingFeed(options: {
       stopping.abort();
       await publishing;
       await client.drained();
-      await client[Symbol.asyncDispose]();
       return sums;
+    },
+    async [Symbol.asyncDispose]() {
+      stopping.abort();
+      await publishing;
+      await client[Symbol.asyncDispose]();
     },
   };
 }

@@ -58,7 +58,7 @@ for (const [how, stop] of [
   test(`a gateway that is ${how}, and another in its place`, async (context) => {
     if (why !== undefined) context.skip(why);
     const first = await startGateway();
-    const feed = startMovingFeed({ url: first.url, feed: `page-${how.replaceAll(' ', '-')}`, symbols: SYMBOLS });
+    await using feed = startMovingFeed({ url: first.url, feed: `page-${how.replaceAll(' ', '-')}`, symbols: SYMBOLS });
     const { page, complaints } = await openPage(browser);
     await page.goto(first.url);
     await untilMoving(page);
