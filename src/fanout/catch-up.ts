@@ -66,20 +66,25 @@ export class CatchUp implements Disposable {
    * @param join called once, in the moment when the subscriber stands exactly where the joined ones stand
    */
   async run(subscriber: LiveSubscriber, position: string, join: (origin: Origin) => void): Promise<void> {
-    try {
-      while (this.#options.place() === undefined) await this.#pause(subscriber);
-      const place = parsePosition(position);
-      const origin = place === undefined ? 'nothing' : await this.#advance(subscriber, new ShownSequence(place));
+    const end = (origin: Origin): void => {
       if (origin === 'nothing') subscriber.tellGap('resume', undefined, Date.now());
       this.#options.observer.onResume?.(origin);
       join(origin);
+    };
+    try {
+      while (this.#options.place() === undefined) await this.#pause(subscriber);
+      const place = parsePosition(position);
+      if (place === undefined) end('nothing');
+      else await this.#advance(subscriber, new ShownSequence(place), end);
     } catch (error) {
-      if (!(error instanceof Ended)) throw error;
+      if (error instanceof Ended) return;
+      fanoutLogger.error({ err: error }, 'a resume could not be served');
+      end('nothing');
     }
   }
 
-  /** Returns in the very turn in which the sequence has met the live end. */
-  async #advance(subscriber: LiveSubscriber, sequence: ShownSequence): Promise<Origin> {
+  /** @param end called in the very turn in which the sequence has met the live end: a tick later it would be behind */
+  async #advance(subscriber: LiveSubscriber, sequence: ShownSequence, end: (origin: Origin) => void): Promise<void> {
     let origin: Origin = 'memory';
     let failures = 0;
     for (;;) {
@@ -88,7 +93,7 @@ export class CatchUp implements Disposable {
       const at = sequence.place;
       const isSameStream = live?.run === at?.run && live?.incarnation === at?.incarnation;
       if (isSameStream && live !== undefined && at !== undefined) {
-        if (at.shown === live.shown) return origin;
+        if (at.shown === live.shown) return end(origin);
         if (at.shown > live.shown) {
           // Read from the stream before pub/sub brought it.
           await this.#pause(subscriber);
@@ -109,7 +114,7 @@ export class CatchUp implements Disposable {
         if (error instanceof Ended) throw error;
         fanoutLogger.debug({ cause: describeError(error) }, 'a resume cannot read the stream for now');
         failures += 1;
-        if (failures >= READ_ATTEMPTS) return 'nothing';
+        if (failures >= READ_ATTEMPTS) return end('nothing');
         await sleep(READ_RETRY_MS, undefined, { ref: false });
       }
     }
@@ -196,8 +201,9 @@ export class CatchUp implements Disposable {
     return to;
   }
 
-  /** Waits until the peer has read enough. */
+  /** Waits until the peer has read enough; others get their turn in any case. */
   async #room(subscriber: LiveSubscriber): Promise<void> {
+    await new Promise((resolve) => setImmediate(resolve));
     for (;;) {
       if (subscriber.isClosed || this.#isDisposed) throw new Ended();
       const verdict = subscriber.outbox.judgeRoom(Date.now());
