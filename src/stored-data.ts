@@ -11,8 +11,6 @@ import { TickQueries } from './store/tick-queries.ts';
 
 const STATEMENT_TIMEOUT_MS = 3_000;
 const CONNECT_TIMEOUT_MS = 2_000;
-/** Covers a server that accepted a query and says nothing more; the connection is then given up. */
-const ANSWER_TIMEOUT_MS = 4_000;
 const MAX_CONNECTIONS = 4;
 const LOG_SPACING_MS = 5_000;
 
@@ -32,7 +30,6 @@ export class StoredData implements ApiQueries, AsyncDisposable {
       applicationName: 'tickgate-api',
       statementTimeoutMs: STATEMENT_TIMEOUT_MS,
       connectTimeoutMs: CONNECT_TIMEOUT_MS,
-      answerTimeoutMs: ANSWER_TIMEOUT_MS,
       maxConnections: MAX_CONNECTIONS,
     });
     this.#ticks = new TickQueries(this.#pool, config.ticksPrefix, config.barsTimeZone);

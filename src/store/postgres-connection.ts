@@ -15,10 +15,11 @@ const ANSWER_GRACE_MS = 1_000;
 export interface PostgresConnectionOptions {
   /** Shown in pg_stat_activity; default `tickgate`. */
   readonly applicationName?: string;
-  /** PostgreSQL ends a statement that takes longer. Default: no limit. */
+  /**
+   * PostgreSQL ends a statement that takes longer; a pool gives up the connection of one that is then not answered.
+   * Default: no limit.
+   */
   readonly statementTimeoutMs?: number;
-  /** A query unanswered for so long rejects, and a pool gives up its connection. Default: no limit. */
-  readonly answerTimeoutMs?: number;
   /** Longest time until the session stands; default 5 s. */
   readonly connectTimeoutMs?: number;
   /** A lost session is not logged: the caller hears of it by its own query. */
@@ -79,7 +80,6 @@ function clientConfigOf(config: Config, options: PostgresConnectionOptions): Cli
     keepAlive: true,
     keepAliveInitialDelayMillis: KEEP_ALIVE_DELAY_MS,
     ...(options.statementTimeoutMs === undefined ? {} : { statement_timeout: options.statementTimeoutMs }),
-    ...(options.answerTimeoutMs === undefined ? {} : { query_timeout: options.answerTimeoutMs }),
   };
 }
 

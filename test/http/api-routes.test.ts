@@ -261,6 +261,7 @@ test('an unchanged answer is not sent again, and a changed one is', async () => 
   const url = '/api/last?symbols=COMI';
   const first = await get(url);
   const tag = String(first.headers.etag);
+  assert.match(tag, /^W\//, 'one tag for the answer, compressed or not');
   assert.is(first.headers['cache-control'], 'private, no-cache');
   assert.match(String(first.headers.vary), 'Authorization');
   const again = await get(url, { 'if-none-match': tag });
