@@ -149,10 +149,11 @@ function grown(column: Float64Array, capacity: number): Float64Array {
 }
 
 function readArrayHeader(view: DataView, pos: number): { count: number; next: number } {
-  const byte = view.getUint8(pos);
+  const left = view.byteLength - pos;
+  const byte = left > 0 ? view.getUint8(pos) : 0;
   if ((byte & 0xf0) === 0x90) return { count: byte & 0x0f, next: pos + 1 };
-  if (byte === 0xdc) return { count: view.getUint16(pos + 1), next: pos + 3 };
-  if (byte === 0xdd) return { count: view.getUint32(pos + 1), next: pos + 5 };
+  if (byte === 0xdc && left >= 3) return { count: view.getUint16(pos + 1), next: pos + 3 };
+  if (byte === 0xdd && left >= 5) return { count: view.getUint32(pos + 1), next: pos + 5 };
   throw new BadFrameError('rows are not an array');
 }
 
