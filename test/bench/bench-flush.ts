@@ -10,9 +10,7 @@ export interface FlushRow {
   readonly flush: StoreSummary;
   readonly flushCpuMicrosPerRow: number;
   readonly copy: StoreSummary;
-  /** Of rows that were sorted by symbol, in blocks of 100,000, before. */
-  readonly copySortedInBlocks: StoreSummary;
-  /** Of rows that were all sorted by symbol before. */
+  /** Of rows that were sorted by symbol before: what sorting alone is worth. */
   readonly copySorted: StoreSummary;
   /** Each round's copy time by flush time: above 1 the flush is faster. */
   readonly ratios: readonly number[];
@@ -26,7 +24,7 @@ export async function benchFlush(context: BenchContext): Promise<FlushRow[]> {
       rows,
       rounds,
       shape: { ...USUAL_SHAPE, symbols },
-      copies: ['arrival', 'sorted-in-blocks', 'sorted'],
+      copies: ['arrival', 'sorted'],
     });
     const row = toRow(symbols, measured);
     results.push(row);
@@ -45,7 +43,6 @@ function toRow(symbols: number, { rows, flushes, copies }: StoreRounds): FlushRo
     flush: summarize(rows, flushes) ?? none,
     flushCpuMicrosPerRow: (median(flushes.map((each) => each.cpuSeconds)) * 1e6) / rows,
     copy: summarize(rows, copies.arrival) ?? none,
-    copySortedInBlocks: summarize(rows, copies['sorted-in-blocks']) ?? none,
     copySorted: summarize(rows, copies.sorted) ?? none,
     ratios: flushes.map((flush, round) => (copies.arrival?.[round]?.wallSeconds ?? Number.NaN) / flush.wallSeconds),
   };

@@ -1,5 +1,5 @@
 import { BackendUsage } from './backend-usage.ts';
-import { type BenchContext, emptyBuffer, freshTables } from './bench-context.ts';
+import { type BenchContext, emptyBuffer, freshTables, stopProfiled } from './bench-context.ts';
 import { startBenchGateway } from './bench-gateway.ts';
 import { MAX_IN_FLIGHT } from './bench-size.ts';
 import { type TickShape, USUAL_SHAPE } from './bench-ticks.ts';
@@ -78,10 +78,11 @@ async function growthRow(
 }
 
 /** The same ticks a second in frames of 50, from more and more feeds. */
-async function costOfFeeds(context: BenchContext, feeds: number): Promise<GrowthResult['feeds'][number]> {
+export async function costOfFeeds(context: BenchContext, feeds: number): Promise<GrowthResult['feeds'][number]> {
   await freshTables(context);
   await emptyBuffer(context);
-  await using gateway = await startBenchGateway(context, { flush: true });
+  const isProfiled = context.onProfile !== undefined;
+  const gateway = await startBenchGateway(context, { flush: true, isProfiled });
   const usage = new BackendUsage(context.market.db, 'tickgate-flush', 'now');
   try {
     const cpuBefore = gateway.cpuSeconds();
@@ -108,5 +109,6 @@ async function costOfFeeds(context: BenchContext, feeds: number): Promise<Growth
     };
   } finally {
     await usage.stop();
+    await stopProfiled(context, gateway, `${feeds} feeds`);
   }
 }

@@ -6,10 +6,9 @@ const HEADER = Buffer.from('PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0', 'latin1');
 const POSTGRES_EPOCH_MICROS = 946_684_800_000_000;
 const CHUNK_ROWS = 10_000;
 const MAX_ROW_BYTES = 80;
-/** A program that sorts before it copies does so in pieces; this is about what a flush under load takes. */
-export const SORTED_BLOCK_ROWS = 100_000;
 
-export type RowSequence = 'arrival' | 'sorted-in-blocks' | 'sorted';
+/** As the ticks come, or sorted by symbol. */
+export type RowSequence = 'arrival' | 'sorted';
 
 /**
  * Writes ticks 0 … rows − 1 as a file for `COPY … (FORMAT binary)`: (time, symbol, price, volume). Independent of the
@@ -35,12 +34,9 @@ export function writeCopyFile(path: string, rows: number, shape: TickShape, sequ
 /** Numbers of the ticks in the order in which they are written. */
 function tickOrder(rows: number, shape: TickShape, sequence: RowSequence): Uint32Array {
   const order = Uint32Array.from({ length: rows }, (_, tick) => tick);
-  const blockRows = sequence === 'arrival' ? 0 : sequence === 'sorted' ? rows : SORTED_BLOCK_ROWS;
-  if (blockRows === 0) return order;
+  if (sequence === 'arrival') return order;
   const symbols = Uint32Array.from(order, (tick) => symbolNumberOf(tick, shape));
-  for (let from = 0; from < rows; from += blockRows) {
-    order.subarray(from, from + blockRows).sort((a, b) => (symbols[a] ?? 0) - (symbols[b] ?? 0) || a - b);
-  }
+  order.sort((a, b) => (symbols[a] ?? 0) - (symbols[b] ?? 0) || a - b);
   return order;
 }
 

@@ -33,8 +33,7 @@ export function plotsOf(results: BenchResults): ResultPlot[] {
       series: [
         { name: '\\copy, as they arrive', values: flush.map((row) => row.copy.rowsPerSecond) },
         { name: 'Tickgate’s flush', values: flush.map((row) => row.flush.rowsPerSecond) },
-        { name: '\\copy, sorted blocks', values: flush.map((row) => row.copySortedInBlocks.rowsPerSecond) },
-        { name: '\\copy, all sorted', values: flush.map((row) => row.copySorted.rowsPerSecond) },
+        { name: '\\copy, sorted before', values: flush.map((row) => row.copySorted.rowsPerSecond) },
       ],
     });
     plots.push({ name: 'storing.svg', alt: 'Rows a second of psql’s copy and of the flush', svg });
