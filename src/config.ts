@@ -220,7 +220,7 @@ const SETTINGS: { readonly [Name in keyof Config]: Setting<Config[Name]> } = {
   ),
   resumeWindowBytes: integer('RESUME_WINDOW_BYTES', 64 * MIB, 0, 4_096 * MIB, 'how many bytes of them at the most'),
   maxFeedMessageBytes: integer('MAX_FEED_MESSAGE_BYTES', 256 * KIB, KIB, 16 * MIB, 'largest message of a feed'),
-  maxLiveMessageBytes: integer('MAX_LIVE_MESSAGE_BYTES', 4 * KIB, 256, MIB, 'largest message of a dashboard'),
+  maxLiveMessageBytes: integer('MAX_LIVE_MESSAGE_BYTES', 32 * KIB, 256, MIB, 'largest message of a dashboard'),
   maxFrameTicks: integer('MAX_FRAME_TICKS', 5_000, 1, 100_000, 'ticks a frame may hold'),
   maxFrameDays: integer('MAX_FRAME_DAYS', 366, 1, 2_000, 'days the ticks of one frame may span'),
   windowFrames: integer('WINDOW_FRAMES', 4_096, 1, 1_000_000, 'uncommitted frames of a feed before it is paused'),

@@ -149,6 +149,8 @@ class RunningGateway implements Gateway {
       prices: this.#stored,
       observer: this.#metrics,
     });
+    // What was flushed while notices could not come is read again.
+    this.#links.subscribe.onUp(() => this.#live.hub.onFlushesMissed());
     this.#router = new UpgradeRouter({
       endpoints: [this.#feedSocketEndpoint(), this.#live.socketEndpoint()],
       tokens,

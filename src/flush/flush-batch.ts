@@ -81,7 +81,11 @@ export function planBatch(
       const firstRow = columns.length;
       const verdict = filter.judge(entry.feed, entry.generation, frame.prev, frame.seq);
       if (verdict === 'repeat') continue;
-      if (verdict !== 'take' || !appendReadable(columns, frame)) {
+      if (verdict !== 'take') {
+        leftOver.add(entry.id);
+        continue;
+      }
+      if (!appendReadable(columns, frame)) {
         filter.breakOff(entry.feed);
         leftOver.add(entry.id);
         continue;
@@ -113,12 +117,12 @@ export function planBatch(
 function appendReadable(columns: TickColumns, frame: EntryFrame): boolean {
   const firstRow = columns.length;
   try {
-    return frame.skip || columns.appendRows(frame.rows, 0, frame.rows.length) === frame.count;
+    if (frame.skip || columns.appendRows(frame.rows, 0, frame.rows.length) === frame.count) return true;
   } catch (error) {
     if (!(error instanceof BadFrameError)) throw error;
-    columns.length = firstRow;
-    return false;
   }
+  columns.length = firstRow;
+  return false;
 }
 
 function advancesOf(

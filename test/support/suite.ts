@@ -4,7 +4,8 @@ import { exec, suite as uvuSuite } from 'uvu';
 import { bounded, interrupt, toError } from './bounded.ts';
 import { report } from './test-report.ts';
 
-const TEST_TIMEOUT_MS = 10_000;
+/** Generous: CI machines are shared, and a hung test is found all the same. */
+const TEST_TIMEOUT_MS = 30_000;
 const HOOK_TIMEOUT_MS = 60_000;
 /** A process that still runs so long after its last test has left something open. */
 const LEAK_GRACE_MS = 3_000;
@@ -20,7 +21,7 @@ export type TestBody = (context: TestContext) => void | Promise<void>;
 export type Hook = () => void | Promise<void>;
 
 export interface SuiteOptions {
-  /** Longest time of one test, default 10 s. */
+  /** Longest time of one test, default 30 s. */
   readonly timeoutMs?: number;
   /** Longest time of one before or after hook, default 60 s. */
   readonly hookTimeoutMs?: number;
