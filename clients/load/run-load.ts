@@ -20,9 +20,12 @@ export interface LoadHooks {
   readonly onProgress?: (progress: LoadProgress) => void;
   /** Ends the sending early; what was sent is still waited for and reconciled. */
   readonly signal?: AbortSignal;
+  /** How long the gateway may take to open all feeds; a feed by itself would go on trying for ever. Default 15 s. */
+  readonly openLimitMs?: number;
 }
 
 const START_AFTER_MS = 100;
+const OPEN_LIMIT_MS = 15_000;
 const PROGRESS_MS = 250;
 const SETTLE_POLL_MS = 20;
 const MICROS_A_SECOND = 1_000_000;
@@ -30,13 +33,13 @@ const MICROS_A_SECOND = 1_000_000;
 /**
  * Runs a load test against a gateway: opens subscribers and feeds, sends by the clock, waits until everything has
  * arrived, and compares what was sent with what arrived.
- * @throws {FeedRefusedError} {Error} when the gateway refuses a feed or a subscriber
+ * @throws {FeedRefusedError} {Error} when the gateway cannot be reached, or refuses a feed or a subscriber
  */
 export async function runLoad(plan: LoadPlan, hooks: LoadHooks = {}): Promise<LoadResult> {
   const clock: LoadClock = { nowMs: () => performance.now(), originMs: performance.timeOrigin };
   using subscribers = new SubscriberLoad();
   await using feeds = new FeedLoad(plan, randomBytes(4).toString('hex'), clock);
-  await feeds.opened();
+  await within(feeds.opened(), hooks.openLimitMs ?? OPEN_LIMIT_MS, `the gateway at ${plan.url} did not open the feeds`);
   await subscribers.connect(plan, clock);
 
   const signal = hooks.signal ?? new AbortController().signal;
@@ -66,6 +69,18 @@ export async function runLoad(plan: LoadPlan, hooks: LoadHooks = {}): Promise<Lo
     });
   } finally {
     clearInterval(timer);
+  }
+}
+
+async function within(work: Promise<void>, limitMs: number, otherwise: string): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => reject(new Error(`${otherwise} in ${limitMs / 1_000} s`)), limitMs);
+  });
+  try {
+    await Promise.race([work, late]);
+  } finally {
+    clearTimeout(timer);
   }
 }
 

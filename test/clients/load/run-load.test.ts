@@ -72,3 +72,12 @@ test('a gateway that nobody flushes', async () => {
     await unflushed.close();
   }
 });
+
+test('a gateway that is not there', async () => {
+  // Nothing listens on port 1.
+  const outcome = await runLoad({ ...small, url: 'http://127.0.0.1:1' }, { openLimitMs: 300 }).then(
+    () => 'ran',
+    (error: unknown) => String(error),
+  );
+  assert.match(outcome, /the gateway at http:\/\/127.0.0.1:1 did not open the feeds in 0.3 s/);
+});
