@@ -6,6 +6,7 @@ import { type FeedRequest, isFeedName, parseFeedRequest } from '../../src/protoc
 import { FrameTooLargeError, TickChecker } from '../../src/protocol/tick-check.ts';
 import { MAX_SEQ } from '../../src/protocol/tick.ts';
 import type { CodecName } from '../../src/protocol/version.ts';
+import { cpuMs } from '../support/cpu-time.ts';
 import { suite } from '../support/suite.ts';
 import { BOMBS, hex } from './msgpack-forms.ts';
 
@@ -169,12 +170,12 @@ const BAD_BYTES: ReadonlyArray<readonly [what: string, bytes: Buffer]> = [
 ];
 for (const [what, bytes] of BAD_BYTES) {
   test(`refused at once: ${what}`, () => {
-    const startMs = performance.now();
+    const startMs = cpuMs();
     assert.throws(
       () => parse(bytes, 'msgpack'),
       (error: unknown) => error instanceof BadFrameError || error instanceof FrameTooLargeError,
     );
-    assert.ok(performance.now() - startMs < MAX_BOMB_MS);
+    assert.ok(cpuMs() - startMs < MAX_BOMB_MS);
   });
 }
 

@@ -3,6 +3,7 @@ import { Packr } from 'msgpackr';
 import * as assert from 'uvu/assert';
 import { BadFrameError } from '../../src/protocol/bad-frame-error.ts';
 import { MsgpackReader } from '../../src/protocol/msgpack-reader.ts';
+import { cpuMs } from '../support/cpu-time.ts';
 import { suite } from '../support/suite.ts';
 import { arrayHeaders, BOMBS, float32, float64, hex, intForms, textForms, timestampForms } from './msgpack-forms.ts';
 
@@ -205,12 +206,12 @@ test('cut short at every byte', () => {
 
 for (const [name, bytes] of BOMBS) {
   test(`passed over or refused at once: ${name}`, () => {
-    const startMs = performance.now();
+    const startMs = cpuMs();
     assert.throws(
       () => new MsgpackReader(bytes).skip(),
       (error: unknown) => error instanceof BadFrameError,
     );
-    assert.ok(performance.now() - startMs < MAX_BOMB_MS);
+    assert.ok(cpuMs() - startMs < MAX_BOMB_MS);
   });
 }
 

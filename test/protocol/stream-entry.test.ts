@@ -3,6 +3,7 @@ import * as assert from 'uvu/assert';
 import { BadFrameError } from '../../src/protocol/bad-frame-error.ts';
 import { decodeStreamEntry, encodeStreamEntry, skipFrame, type StreamEntry } from '../../src/protocol/stream-entry.ts';
 import { MAX_SEQ, REJECT_REASONS } from '../../src/protocol/tick.ts';
+import { cpuMs } from '../support/cpu-time.ts';
 import { suite } from '../support/suite.ts';
 import { BOMBS, hex } from './msgpack-forms.ts';
 
@@ -113,12 +114,12 @@ const WRONG: ReadonlyArray<readonly [what: string, bytes: Buffer]> = [
 ];
 for (const [what, bytes] of [...WRONG, ...BOMBS]) {
   test(`refused at once: ${what}`, () => {
-    const startMs = performance.now();
+    const startMs = cpuMs();
     assert.throws(
       () => decodeStreamEntry(bytes),
       (error: unknown) => error instanceof BadFrameError,
     );
-    assert.ok(performance.now() - startMs < MAX_BOMB_MS);
+    assert.ok(cpuMs() - startMs < MAX_BOMB_MS);
   });
 }
 

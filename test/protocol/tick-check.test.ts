@@ -10,6 +10,7 @@ import {
 } from '../../src/protocol/tick-check.ts';
 import { TickColumns } from '../../src/protocol/tick-columns.ts';
 import { DAY_MICROS, formatMicros, MAX_FUTURE_MICROS, MIN_TIME_MICROS } from '../../src/protocol/tick.ts';
+import { cpuMs } from '../support/cpu-time.ts';
 import { suite } from '../support/suite.ts';
 import {
   anyOf,
@@ -189,12 +190,12 @@ for (const [name, bytes] of BOMBS) {
     ['a time', Buffer.concat([hex('91 94'), COMI, PRICE, VOLUME, bytes])],
   ] as const) {
     test(`refused at once in the place of ${where}: ${name}`, () => {
-      const startMs = performance.now();
+      const startMs = cpuMs();
       assert.throws(
         () => checker.checkMsgpack(new MsgpackReader(wrapped), OPTIONS),
         (error: unknown) => error instanceof BadFrameError || error instanceof FrameTooLargeError,
       );
-      assert.ok(performance.now() - startMs < MAX_BOMB_MS);
+      assert.ok(cpuMs() - startMs < MAX_BOMB_MS);
     });
   }
 }
