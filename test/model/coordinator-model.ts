@@ -138,7 +138,6 @@ export class CoordinatorModel {
         const verdict = filter.judge(entry.feed, entry.generation, frame.prev, frame.seq);
         if (verdict === 'repeat') continue;
         if (verdict !== 'take') {
-          filter.breakOff(entry.feed);
           leftOver.add(entry.id);
           continue;
         }

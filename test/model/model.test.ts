@@ -3,6 +3,11 @@ import * as assert from 'uvu/assert';
 import { suite } from '../support/suite.ts';
 import { MAX_STEPS, runSchedule, schedules, tellSchedule } from './schedule.ts';
 
+/**
+ * Random schedules of everything that may happen to feeds, gateways, Redis, coordinators and the database, on the
+ * production's own rules. A failure prints what happened, and two variables that bring it back:
+ * TICKGATE_MODEL_SEED=… TICKGATE_MODEL_PATH=… node --import tsx test/support/run-tests.ts --no-stack test/model/model.test.ts
+ */
 const RUNS = Number(process.env['TICKGATE_MODEL_RUNS'] ?? 100_000);
 const SEED = Number(process.env['TICKGATE_MODEL_SEED'] ?? Date.now() % 2 ** 31);
 const PATH = process.env['TICKGATE_MODEL_PATH'];

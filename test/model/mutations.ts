@@ -43,10 +43,6 @@ class FilterWithoutChain extends ChainFilter {
     const verdict = super.judge(feed, generation, prev, seq);
     return verdict === 'broken' ? 'take' : verdict;
   }
-
-  override breakOff(): void {
-    // Nothing stands behind a broken frame any more.
-  }
 }
 
 const ofRun = (state: PlaceState | undefined, run: string): PlaceState | undefined =>

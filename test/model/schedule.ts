@@ -64,6 +64,7 @@ const TABLE: ReadonlyArray<{ readonly name: string; readonly step: Step }> = KIN
   Array.from({ length: weight }, () => ({ name, step })),
 );
 
+/** Schedules of up to `maxSteps` numbers, long ones as likely as short ones. */
 export function schedules(maxSteps: number): fc.Arbitrary<Schedule> {
   return fc.array(fc.noBias(fc.nat(0x3fffffff)), { maxLength: maxSteps, size: 'max' });
 }
