@@ -117,6 +117,13 @@ test('days are counted from the first valid tick, to both sides', () => {
   );
 });
 
+test.skip('a time as text with a long header', 'TickChecker takes text of fixstr and str 8 only for a time', () => {
+  for (const text of textForms('2025-12-01T08:00:00Z')) {
+    const [tick] = ticksOf(checkBytes(frame([row(COMI, PRICE, VOLUME, text)])));
+    assert.is(tick?.timeMicros, NOW, text.toString('hex'));
+  }
+});
+
 test('a frame may hold no tick, and as many as are allowed', () => {
   assert.is(checkBytes(hex('90')).count, 0);
   const good = row(COMI, PRICE, VOLUME, TIME);
