@@ -34,7 +34,7 @@ export function redisOptions(config: Config, role: string, commandTimeoutMs: num
     ...(commandTimeoutMs === undefined ? {} : { commandTimeout: commandTimeoutMs }),
     protocol: 2,
     connectTimeout: CONNECT_TIMEOUT_MS,
-    connectionName: `tickgate-${role}`,
+    connectionName: `tickgate-${config.ticksPrefix}-${role}`,
     lazyConnect: true,
     enableOfflineQueue: false,
     autoResendUnfulfilledCommands: false,
