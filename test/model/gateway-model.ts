@@ -177,7 +177,7 @@ export class GatewayModel {
       return this.close(connection);
     }
     connection.session = new SessionModel(world, this, connection, process, session, place);
-    world.checkTold(process, place.committed, place.restores);
+    if (!connection.isFeedGone) world.checkTold(process, place.committed, place.restores);
     connection.tell({ kind: 'opened', accepted: place.position, committed: place.committed });
   }
 

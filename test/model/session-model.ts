@@ -117,7 +117,7 @@ export class SessionModel {
     const seq = Math.min(this.#known.seq, this.accepted);
     if (seq <= this.#toldCommitted) return;
     this.#toldCommitted = seq;
-    this.#world.checkTold(this.#process, seq, this.#known.restores);
+    if (!this.#connection.isFeedGone) this.#world.checkTold(this.#process, seq, this.#known.restores);
     this.#connection.tell({ kind: 'committed', seq });
   }
 
