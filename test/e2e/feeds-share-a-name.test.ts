@@ -80,7 +80,7 @@ test('a second program of the same name takes over; the first, when it comes bac
   await frame.committed();
   const refused = await first
     .publishFrame([tick(1_003)])
-    .then((frame) => frame.committed())
+    .then((published) => published.committed())
     .catch((error: unknown) => error);
   assert.instance(refused, Error);
   assert.match(String(refused), /FeedRefusedError/);
