@@ -81,12 +81,16 @@ export class FeedOutbox<F extends OutboxFrame> {
     this.#push(frame);
   }
 
-  /** Takes a frame of a journal back, before the first open. The oldest one begins the chain, and what we claim. */
+  /**
+   * Takes a frame of a journal back, before the first open. The oldest one begins the chain, and what we claim. Where
+   * the journal has a hole (its machine died before it was written) the hole is declared.
+   */
   restore(frame: F): void {
     if (this.#kept.length === 0) {
       this.#last = frame.prev;
       this.#start = frame.prev;
     }
+    if (frame.prev > this.#last) this.#push(this.#makeSkip(this.#last, frame.prev));
     this.add(frame);
   }
 

@@ -167,19 +167,15 @@ test('a journal: its frames come back, and claim what they claimed', () => {
   assert.is(outbox.have, 4);
 });
 
-test.skip(
-  'a journal whose machine died: frames are missing in its middle, and it can be used',
-  'FeedOutbox.restore throws RangeError: after 6, 7 and an opened at 10 the journal went on with 11',
-  () => {
-    const outbox = new FeedOutbox<OutboxFrame>(KEEP, skip);
-    for (const each of [frame(5, 6), frame(6, 7), frame(10, 11)]) outbox.restore(each);
-    assert.is(outbox.last, 11);
-    outbox.opened(10, 5, 0);
-    assert.is(sent(outbox), '10-11');
-    outbox.opened(7, 5, 0);
-    assert.is(sent(outbox), 'skip 7-10, 10-11');
-  },
-);
+test('a journal whose machine died: frames are missing in its middle, and it can be used', () => {
+  const outbox = new FeedOutbox<OutboxFrame>(KEEP, skip);
+  for (const each of [frame(5, 6), frame(6, 7), frame(10, 11)]) outbox.restore(each);
+  assert.is(outbox.last, 11);
+  outbox.opened(10, 5, 0);
+  assert.is(sent(outbox), '10-11');
+  outbox.opened(7, 5, 0);
+  assert.is(sent(outbox), 'skip 7-10, 10-11');
+});
 
 test('the grace is bounded in time and in bytes', () => {
   const byTime = outboxOf(10, { graceMs: 100, graceBytes: 1_000 });
