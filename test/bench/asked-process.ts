@@ -5,9 +5,11 @@ import { projectRoot } from '../../src/stack/ensure-stack.ts';
 
 /** A program of this folder that runs as a process of its own and answers each message with one. */
 export class AskedProcess implements AsyncDisposable {
+  readonly #file: string;
   readonly #child: ChildProcess;
 
-  private constructor(child: ChildProcess) {
+  private constructor(file: string, child: ChildProcess) {
+    this.#file = file;
     this.#child = child;
   }
 
@@ -22,15 +24,19 @@ export class AskedProcess implements AsyncDisposable {
       execArgv: [...nodeFlags, '--import', 'tsx'],
       env: { ...process.env, ...environment },
     });
-    const started = new AskedProcess(child);
+    const started = new AskedProcess(file, child);
     await started.#answer();
     return started;
   }
 
-  /** @throws {Error} when the process ends before it answers */
+  /** @throws {Error} when the process ends before it answers, or answers with an `error` */
   async ask(message: object): Promise<unknown> {
-    const answer = this.#answer();
+    const answering = this.#answer();
     this.#child.send(message);
+    const answer = await answering;
+    if (typeof answer === 'object' && answer !== null && 'error' in answer) {
+      throw new Error(`${this.#file}: ${String(answer.error)}`);
+    }
     return answer;
   }
 
@@ -44,7 +50,7 @@ export class AskedProcess implements AsyncDisposable {
   async #answer(): Promise<unknown> {
     const waiting = new AbortController();
     const ended = once(this.#child, 'exit', { signal: waiting.signal }).then(() => {
-      throw new Error(`${this.#child.spawnfile}: the process ended`);
+      throw new Error(`${this.#file}: the process ended (${this.#child.signalCode ?? this.#child.exitCode})`);
     });
     ended.catch(() => undefined);
     try {

@@ -1,5 +1,5 @@
 import type { BenchContext } from './bench-context.ts';
-import { USUAL_SHAPE } from './bench-ticks.ts';
+import { marketOf, USUAL_SHAPE } from './bench-ticks.ts';
 import { median } from './statistics.ts';
 import { type StoreRounds, storeRounds, type StoreSummary, summarize } from './store-rounds.ts';
 
@@ -23,7 +23,7 @@ export async function benchFlush(context: BenchContext): Promise<FlushRow[]> {
     const measured = await storeRounds(context, {
       rows,
       rounds,
-      shape: { ...USUAL_SHAPE, symbols },
+      shape: marketOf(symbols),
       copies: ['arrival', 'sorted'],
     });
     const row = toRow(symbols, measured);

@@ -2,7 +2,7 @@ import { BackendUsage } from './backend-usage.ts';
 import { type BenchContext, emptyBuffer, freshTables, stopProfiled } from './bench-context.ts';
 import { startBenchGateway } from './bench-gateway.ts';
 import { MAX_IN_FLIGHT } from './bench-size.ts';
-import { type TickShape, USUAL_SHAPE } from './bench-ticks.ts';
+import { marketOf, type TickShape, USUAL_SHAPE } from './bench-ticks.ts';
 import { driveFeed } from './drive-feed.ts';
 import { FrameRing } from './frame-ring.ts';
 import { storeRounds, summarize } from './store-rounds.ts';
@@ -16,6 +16,8 @@ export interface GrowthResult {
     readonly backendCpuMicrosPerTick: number | undefined;
   }>;
   readonly symbols: readonly GrowthRow[];
+  /** So many symbols with a thousand ticks a second together: nearly every tick is another minute bar. */
+  readonly quiet: GrowthRow;
   readonly days: readonly GrowthRow[];
   readonly batches: readonly GrowthRow[];
 }
@@ -30,6 +32,7 @@ export interface GrowthRow {
 
 const FEEDS = [1, 10, 100] as const;
 const SYMBOLS = [10, 100, 1_000, 10_000] as const;
+const QUIET_SYMBOLS = 10_000;
 const DAYS = [1, 10, 50] as const;
 const BATCH_TICKS = [5_000, 20_000, 100_000, 500_000] as const;
 const FEEDS_TICKS_A_SECOND = 100_000;
@@ -49,15 +52,15 @@ export async function benchGrowth(context: BenchContext): Promise<GrowthResult> 
     return row;
   };
   const symbols: GrowthRow[] = [];
-  for (const count of stepsOf(context, SYMBOLS))
-    symbols.push(await rows('symbols', count, { ...USUAL_SHAPE, symbols: count }));
+  for (const count of stepsOf(context, SYMBOLS)) symbols.push(await rows('symbols', count, marketOf(count)));
+  const quiet = await rows('symbols that hardly trade', QUIET_SYMBOLS, { ...USUAL_SHAPE, symbols: QUIET_SYMBOLS });
   const days: GrowthRow[] = [];
   for (const count of stepsOf(context, DAYS)) days.push(await rows('days', count, { ...USUAL_SHAPE, days: count }));
   const batches: GrowthRow[] = [];
   for (const ticks of stepsOf(context, BATCH_TICKS)) {
     batches.push(await rows('ticks a batch', ticks, USUAL_SHAPE, { FLUSH_MAX_TICKS: String(ticks) }));
   }
-  return { feeds, symbols, days, batches };
+  return { feeds, symbols, quiet, days, batches };
 }
 
 /** A quick run looks at the ends only. */

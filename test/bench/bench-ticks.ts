@@ -17,6 +17,11 @@ export interface TickShape {
 /** A market of 250 symbols with a thousand ticks a second, all of one day. */
 export const USUAL_SHAPE: TickShape = { symbols: 250, days: 1, microsATick: 1_000 };
 
+/** A market of more (or fewer) symbols, each of which trades as often as there. */
+export function marketOf(symbols: number): TickShape {
+  return { ...USUAL_SHAPE, symbols, microsATick: (USUAL_SHAPE.microsATick * USUAL_SHAPE.symbols) / symbols };
+}
+
 export function benchSymbol(number: number): string {
   return `S${String(number).padStart(4, '0')}`;
 }

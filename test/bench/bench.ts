@@ -6,9 +6,9 @@ import { Command, InvalidArgumentError } from 'commander';
 import { describeError, TickgateError } from '../../src/errors.ts';
 import { setupDatabase } from '../../src/store/setup-database.ts';
 import type { GatewayProfile } from './bench-gateway.ts';
-import { buildPackage } from '../../src/stack/build-package.ts';
 import { psqlCommand } from '../../src/stack/client-commands.ts';
 import { ensureStack, projectRoot, stackEnvironment } from '../../src/stack/ensure-stack.ts';
+import { compilePrograms } from '../faults/compiled-programs.ts';
 import { openTestMarket } from '../support/test-market.ts';
 import { benchAcks } from './bench-acks.ts';
 import type { BenchContext } from './bench-context.ts';
@@ -20,13 +20,14 @@ import { benchMemory } from './bench-memory.ts';
 import type { BenchResults } from './bench-results.ts';
 import { FULL, QUICK } from './bench-size.ts';
 import { readMachineFacts } from './machine-facts.ts';
+import { sourceCode } from './measured-code.ts';
 import { summarizeProfile } from './profile-summary.ts';
 import { withBenchSection, writeBenchSection } from './readme-section.ts';
 import { plotsOf } from './result-plots.ts';
 import { resultMarkdown } from './result-table.ts';
 
 /**
- * npm run bench -- [--quick] [--only a,b] [--no-build | --sources] [--profile] [--soak-minutes N]
+ * npm run bench -- [--quick] [--only a,b] [--sources] [--profile] [--soak-minutes N]
  *
  * Measures everything on the stack's real Redis and TimescaleDB, with gateway, feeds and dashboards as processes of
  * their own. A full run writes its table and plots into the README's performance section; others only print.
@@ -37,7 +38,6 @@ type Part = (typeof PARTS)[number];
 interface BenchOptions {
   readonly quick?: true;
   readonly only?: readonly Part[];
-  readonly build: boolean;
   readonly sources?: true;
   readonly profile?: true;
   readonly soakMinutes?: number;
@@ -55,10 +55,8 @@ async function main(options: BenchOptions): Promise<void> {
   const isWhole = options.quick === undefined && parts.size === PARTS.length && !options.profile && !options.sources;
   // Found out now, not after twenty minutes.
   if (isWhole) withBenchSection(existsSync(README) ? readFileSync(README, 'utf8') : '', '');
-  if (options.build && options.sources === undefined) {
-    say('building: what is measured is what users run');
-    await buildPackage(projectRoot());
-  }
+  // Into a folder of its own: nobody else's build may pull the programs away while they are measured.
+  const code = options.sources === true ? sourceCode() : { folder: await compilePrograms(), isCompiled: true };
   const addresses = await ensureStack({ onProgress: say });
   Object.assign(process.env, stackEnvironment(addresses));
   const folder = await mkdtemp(join(tmpdir(), 'tickgate-bench-'));
@@ -70,7 +68,7 @@ async function main(options: BenchOptions): Promise<void> {
       market,
       psql: await psqlCommand(addresses),
       size: options.soakMinutes === undefined ? size : { ...size, soakMs: options.soakMinutes * 60_000 },
-      code: options.sources === true ? 'sources' : 'dist',
+      code,
       folder,
       say,
       onProfile: options.profile === true ? sayProfile : undefined,
@@ -155,8 +153,7 @@ const program = new Command('bench')
   .description('measures the gateway on real servers and writes the README’s performance section')
   .option('--quick', 'at most two minutes; prints only')
   .option('--only <parts>', `some of ${PARTS.join(',')}; prints only`, parseParts)
-  .option('--no-build', 'measure dist as it is')
-  .option('--sources', 'measure the sources instead; prints only')
+  .option('--sources', 'measure the sources instead of compiled programs; prints only')
   .option('--profile', 'profile the gateways; prints only')
   .option('--soak-minutes <minutes>', 'how long memory is watched', parseMinutes)
   .action(main);

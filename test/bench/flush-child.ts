@@ -31,7 +31,10 @@ async function flush(): Promise<FlushAnswer> {
 }
 
 process.on('message', () => {
-  void flush().then((answer) => process.send?.(answer));
+  flush().then(
+    (answer) => process.send?.(answer),
+    (error: unknown) => process.send?.({ error: String(error) }),
+  );
 });
 process.on('SIGTERM', () => process.exit(0));
 process.send?.('ready');

@@ -13,6 +13,7 @@ import type { BenchContext } from './bench-context.ts';
 import { QUICK } from './bench-size.ts';
 import { type GuardMeasures, measureAllocations, measureBuffering, measureStoring } from './guard-measures.ts';
 import { fallenBehind } from './guard-verdict.ts';
+import { sourceCode } from './measured-code.ts';
 
 /**
  * Fails when a ratio falls well below the recorded one. `BENCH_RECORD=1` writes what is measured into the record
@@ -41,7 +42,7 @@ test.before(async () => {
     market,
     psql: await psqlCommand(await ensureStack()),
     size: QUICK,
-    code: 'sources',
+    code: sourceCode(),
     folder: await mkdtemp(join(tmpdir(), 'tickgate-guard-')),
     say: () => undefined,
     onProfile: undefined,

@@ -112,7 +112,8 @@ function growthRows({ growth }: BenchResults): Row[] {
       'Processor a tick of the gateway at 100,000 ticks/s, by number of feeds',
       growth.feeds.map((row) => `${row.feeds}: ${micros(row.gatewayCpuMicrosPerTick)}`).join(', '),
     ],
-    ['Flush against `\\copy`, by number of symbols', ratios(growth.symbols)],
+    ['Flush against `\\copy`, by number of symbols that trade four times a second each', ratios(growth.symbols)],
+    ['Flush against `\\copy`, symbols that trade once in ten seconds each', ratios([growth.quiet])],
     ['Flush against `\\copy`, by days in one batch', ratios(growth.days)],
     ['Flush against `\\copy`, by `FLUSH_MAX_TICKS`', ratios(growth.batches)],
   ];
