@@ -37,6 +37,8 @@ export interface ModelRules {
   readonly guardsCursor: boolean;
   /** A coordinator that reads rows stores nothing of a feed whose place is of another generation than its row. */
   readonly asksPlaces: boolean;
+  /** A gateway that finds a place of another generation than its row takes it away, and begins again. */
+  readonly givesUpDeadPlaces: boolean;
   /** The look: gateways compare their sessions with what Redis and the database say. */
   readonly looks: boolean;
   /** Coordinators condemn broken places. */
@@ -67,6 +69,7 @@ export const PRODUCTION_RULES: ModelRules = {
   givesUpUnanswered: true,
   guardsCursor: true,
   asksPlaces: true,
+  givesUpDeadPlaces: false,
   looks: true,
   judges: true,
   rewindsBeforeJudging: true,

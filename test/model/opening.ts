@@ -17,13 +17,16 @@ const MAX_ROUNDS = 5;
 
 /** `ingest/place-opener.ts`, step by step: open, or see → UPDATE → renew. */
 export function* openPlaceOf(world: World, feed: string, claim: OpenClaim): Generator<Call<unknown>, Opening, void> {
-  const { redis, database } = world;
+  const { redis, database, rules } = world;
   try {
     for (let round = 0; round < MAX_ROUNDS; round++) {
       const { outcome, state } = yield* ask('redis', 'open', () => redis.open(feed, claim));
       if (outcome === 'opened' && state !== undefined) {
         const { generation, position } = state;
-        return { outcome, generation, position, ...(yield* readCommitted(world, feed, generation, position)) };
+        const durable = yield* readCommitted(world, feed, generation, position);
+        if (!durable.isDead || !rules.givesUpDeadPlaces) return { outcome, generation, position, ...durable };
+        yield* ask('redis', 'condemn', () => redis.condemn(feed, state.run, generation));
+        continue;
       }
       if (outcome !== 'none') return { outcome: outcome === 'opened' ? 'not-now' : outcome };
       const tag = yield* ask('redis', 'see', () => redis.see(feed));
@@ -32,18 +35,18 @@ export function* openPlaceOf(world: World, feed: string, claim: OpenClaim): Gene
       const row = yield* ask(
         'database',
         'renew',
-        () => database.renew(feed, generation),
+        () => ({ ...database.renew(feed, generation), restores: database.restores }),
         () => !database.isLockedForOthers([feed], undefined),
       );
       const renewed = yield* ask('redis', 'renew', () => redis.renew(feed, tag, generation, row, claim));
       if (renewed.outcome === 'changed') continue;
       if (renewed.outcome !== 'opened') return { outcome: renewed.outcome };
-      return {
-        outcome: 'opened',
-        generation,
-        position: row.seq,
-        ...(yield* readCommitted(world, feed, generation, row.seq)),
-      };
+      if (database.restores > row.restores) world.renewalsOverRestores += 1;
+      const durable = yield* readCommitted(world, feed, generation, row.seq);
+      if (!durable.isDead || !rules.givesUpDeadPlaces)
+        return { outcome: 'opened', generation, position: row.seq, ...durable };
+      const { run } = renewed.state ?? { run: '' };
+      yield* ask('redis', 'condemn', () => redis.condemn(feed, run, generation));
     }
   } catch (error) {
     if (!(error instanceof ServiceFailure)) throw error;
@@ -57,16 +60,17 @@ function* readCommitted(
   feed: string,
   generation: string,
   position: number,
-): Generator<Call<unknown>, { readonly committed: number; readonly restores: number }, void> {
+): Generator<Call<unknown>, { readonly committed: number; readonly restores: number; readonly isDead: boolean }, void> {
   const { database } = world;
   try {
     const { row, restores } = yield* ask('database', 'read row', () => ({
       row: database.rows.get(feed),
       restores: database.restores,
     }));
-    if (row?.generation === generation) return { committed: Math.min(row.seq, position), restores };
+    if (row?.generation === generation) return { committed: Math.min(row.seq, position), restores, isDead: false };
+    return { committed: 0, restores, isDead: true };
   } catch (error) {
     if (!(error instanceof ServiceFailure)) throw error;
   }
-  return { committed: 0, restores: 0 };
+  return { committed: 0, restores: 0, isDead: false };
 }
