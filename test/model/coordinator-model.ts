@@ -104,7 +104,8 @@ export class CoordinatorModel {
     const places = rules.asksPlaces ? yield* ask('redis', 'read places', () => redis.places()) : new Map();
     for (const { feed } of unknown) {
       const place = places.get(feed);
-      if (place !== undefined && place.generation !== rows.get(feed)?.generation) rows.delete(feed);
+      const isAnother = place !== undefined && place.generation !== rows.get(feed)?.generation;
+      if (isAnother || (place === undefined && rules.requiresPlaces)) rows.delete(feed);
     }
     return this.#plan(read, rows);
   }

@@ -37,6 +37,8 @@ export interface ModelRules {
   readonly guardsCursor: boolean;
   /** A coordinator that reads rows stores nothing of a feed whose place is of another generation than its row. */
   readonly asksPlaces: boolean;
+  /** Nor of a feed that has no place. */
+  readonly requiresPlaces: boolean;
   /** A gateway that finds a place of another generation than its row takes it away, and begins again. */
   readonly givesUpDeadPlaces: boolean;
   /** The look: gateways compare their sessions with what Redis and the database say. */
@@ -69,6 +71,7 @@ export const PRODUCTION_RULES: ModelRules = {
   givesUpUnanswered: true,
   guardsCursor: true,
   asksPlaces: true,
+  requiresPlaces: false,
   givesUpDeadPlaces: false,
   looks: true,
   judges: true,

@@ -35,13 +35,12 @@ export function* openPlaceOf(world: World, feed: string, claim: OpenClaim): Gene
       const row = yield* ask(
         'database',
         'renew',
-        () => ({ ...database.renew(feed, generation), restores: database.restores }),
+        () => database.renew(feed, generation),
         () => !database.isLockedForOthers([feed], undefined),
       );
       const renewed = yield* ask('redis', 'renew', () => redis.renew(feed, tag, generation, row, claim));
       if (renewed.outcome === 'changed') continue;
       if (renewed.outcome !== 'opened') return { outcome: renewed.outcome };
-      if (database.restores > row.restores) world.renewalsOverRestores += 1;
       const durable = yield* readCommitted(world, feed, generation, row.seq);
       if (!durable.isDead || !rules.givesUpDeadPlaces)
         return { outcome: 'opened', generation, position: row.seq, ...durable };

@@ -40,7 +40,6 @@ export class World {
   late: Array<Call<unknown>> = [];
   readonly paused: Set<string> = new Set();
   nowMs = 0;
-  renewalsOverRestores = 0;
   /** What happened, for a counterexample; undefined while schedules are only run. */
   readonly story: string[] | undefined;
   #marks = 0;
@@ -92,11 +91,11 @@ export class World {
 
   /**
    * What its predecessor had sent may be stored after a feed's process began, under numbers that it has used itself: it
-   * is told so, and a human has to start it again. That takes a Redis and a database that were both put back to older
-   * copies, or a database put back between a renewal's UPDATE and the writing of its state.
+   * is told so, and a human has to start it again. That takes a database that was put back to an older copy, and a
+   * Redis that lost data besides.
    */
   get mayRefuseAlone(): boolean {
-    return (this.redis.rollbacks > 0 && this.database.restores > 0) || this.renewalsOverRestores > 0;
+    return this.database.restores > 0 && this.redis.losses > 0;
   }
 
   tellGateways(notice: Notice): void {
