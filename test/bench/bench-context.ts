@@ -1,11 +1,12 @@
 import { join } from 'node:path';
 import type { ClientCommand } from '../../src/stack/client-commands.ts';
 import type { TestMarket } from '../support/test-market.ts';
-import type { BenchGateway, GatewayProfile } from './bench-gateway.ts';
+import type { BenchGateway } from './bench-gateway.ts';
 import type { MeasuredCode } from './measured-code.ts';
 import type { BenchSize } from './bench-size.ts';
 import { type RowSequence, writeCopyFile } from './copy-file.ts';
 import type { TickShape } from './bench-ticks.ts';
+import type { ProcessProfile } from './profiled-process.ts';
 import { psqlCopy, type StoreTiming } from './psql-copy.ts';
 
 /** What all parts of a bench share: a deployment of its own on the real stack, and psql. */
@@ -17,8 +18,8 @@ export interface BenchContext {
   /** For files; gone afterwards. */
   readonly folder: string;
   readonly say: (line: string) => void;
-  /** Given where gateways are to be profiled. */
-  readonly onProfile: ((part: string, profile: GatewayProfile) => void) | undefined;
+  /** Given where gateways and flushes are to be profiled. */
+  readonly onProfile: ((part: string, profile: ProcessProfile) => void) | undefined;
 }
 
 /** Empties the tables (which drops their chunks) and writes all dirty pages out, so that each measure begins alike. */

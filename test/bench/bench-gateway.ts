@@ -1,14 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readdirSync, readFileSync } from 'node:fs';
-import { mkdtemp } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { projectRoot } from '../../src/stack/ensure-stack.ts';
 import { gatewayAddress } from '../support/test-market.ts';
 import type { BenchContext } from './bench-context.ts';
 import { cliArguments } from './measured-code.ts';
 import { cpuSecondsOf, residentBytesOf } from './process-usage.ts';
+import { type ProcessProfile, ProfileFolder } from './profiled-process.ts';
 
 /** A gateway as a process of its own, as users run it. */
 export interface BenchGateway extends AsyncDisposable {
@@ -18,14 +15,7 @@ export interface BenchGateway extends AsyncDisposable {
   cpuSeconds(): number;
   residentBytes(): number;
   /** Ends it in its own way, and gives its profile where one was asked for. */
-  stop(): Promise<GatewayProfile | undefined>;
-}
-
-export interface GatewayProfile {
-  /** As V8 writes it. */
-  readonly json: string;
-  /** Time until it listened. */
-  readonly startUpMs: number;
+  stop(): Promise<ProcessProfile | undefined>;
 }
 
 export interface BenchGatewayOptions {
@@ -37,12 +27,11 @@ export interface BenchGatewayOptions {
 
 /** Starts `serve` on the bench's deployment and waits until it listens. */
 export async function startBenchGateway(context: BenchContext, options: BenchGatewayOptions): Promise<BenchGateway> {
-  const profileDir = options.isProfiled === true ? await mkdtemp(join(tmpdir(), 'tickgate-profile-')) : undefined;
-  const profiling = profileDir === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profileDir}`];
+  const profiles = new ProfileFolder(options.isProfiled === true);
   const startedMs = performance.now();
   const child = spawn(
     process.execPath,
-    [...profiling, ...cliArguments(context.code), 'serve', ...(options.flush ? [] : ['--no-flush'])],
+    [...profiles.nodeFlags, ...cliArguments(context.code), 'serve', ...(options.flush ? [] : ['--no-flush'])],
     {
       cwd: projectRoot(),
       env: { ...process.env, ...context.market.environment, ...options.settings },
@@ -53,11 +42,9 @@ export async function startBenchGateway(context: BenchContext, options: BenchGat
   const url = await gatewayAddress(child);
   const startUpMs = performance.now() - startedMs;
   if (pid === undefined) throw new Error('the gateway has no process');
-  const stop = async (): Promise<GatewayProfile | undefined> => {
+  const stop = async (): Promise<ProcessProfile | undefined> => {
     await ended(child);
-    if (profileDir === undefined) return undefined;
-    const [file = ''] = readdirSync(profileDir);
-    return { json: readFileSync(join(profileDir, file), 'utf8'), startUpMs };
+    return profiles.take(startUpMs);
   };
   return {
     url,

@@ -5,7 +5,6 @@ import { join } from 'node:path';
 import { Command, InvalidArgumentError } from 'commander';
 import { describeError, TickgateError } from '../../src/errors.ts';
 import { setupDatabase } from '../../src/store/setup-database.ts';
-import type { GatewayProfile } from './bench-gateway.ts';
 import { psqlCommand } from '../../src/stack/client-commands.ts';
 import { ensureStack, projectRoot, stackEnvironment } from '../../src/stack/ensure-stack.ts';
 import { compilePrograms } from '../faults/compiled-programs.ts';
@@ -21,7 +20,7 @@ import type { BenchResults } from './bench-results.ts';
 import { FULL, QUICK } from './bench-size.ts';
 import { readMachineFacts } from './machine-facts.ts';
 import { sourceCode } from './measured-code.ts';
-import { summarizeProfile } from './profile-summary.ts';
+import { describeProfile, type ProcessProfile } from './profiled-process.ts';
 import { withBenchSection, writeBenchSection } from './readme-section.ts';
 import { plotsOf } from './result-plots.ts';
 import { resultMarkdown } from './result-table.ts';
@@ -128,11 +127,9 @@ function publish(results: BenchResults, isWhole: boolean): void {
   writeBenchSection(README, section);
 }
 
-function sayProfile(part: string, profile: GatewayProfile): void {
-  say(`  where the gateway's time went (${part}):`);
-  for (const { where, selfShare } of summarizeProfile(profile.json, { skipMs: profile.startUpMs })) {
-    say(`    ${(selfShare * 100).toFixed(1).padStart(5)} %  ${where}`);
-  }
+function sayProfile(part: string, profile: ProcessProfile): void {
+  say(`  where the time of the process went (${part}):`);
+  for (const line of describeProfile(profile)) say(`    ${line}`);
 }
 
 function parseParts(text: string): Part[] {
@@ -154,7 +151,7 @@ const program = new Command('bench')
   .option('--quick', 'at most two minutes; prints only')
   .option('--only <parts>', `some of ${PARTS.join(',')}; prints only`, parseParts)
   .option('--sources', 'measure the sources instead of compiled programs; prints only')
-  .option('--profile', 'profile the gateways; prints only')
+  .option('--profile', 'profile gateways and flushes; prints only')
   .option('--soak-minutes <minutes>', 'how long memory is watched', parseMinutes)
   .action(main);
 

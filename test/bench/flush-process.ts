@@ -5,6 +5,7 @@ import { BackendUsage } from './backend-usage.ts';
 import type { BenchContext } from './bench-context.ts';
 import type { FlushAnswer } from './flush-child.ts';
 import { moduleOf } from './measured-code.ts';
+import { type ProcessProfile, ProfileFolder } from './profiled-process.ts';
 import type { StoreTiming } from './psql-copy.ts';
 
 export interface FlushTiming extends StoreTiming {
@@ -23,16 +24,23 @@ const answerSchema: z.ZodType<FlushAnswer> = z.object({
 export class FlushProcess implements AsyncDisposable {
   readonly #market: TestMarket;
   readonly #process: AskedProcess;
+  readonly #profiles: ProfileFolder;
+  readonly #startUpMs: number;
 
-  private constructor(market: TestMarket, process_: AskedProcess) {
+  private constructor(market: TestMarket, process_: AskedProcess, profiles: ProfileFolder, startUpMs: number) {
     this.#market = market;
     this.#process = process_;
+    this.#profiles = profiles;
+    this.#startUpMs = startUpMs;
   }
 
   static async start(context: BenchContext, settings: Readonly<Record<string, string>> = {}): Promise<FlushProcess> {
     const module = moduleOf(context.code, 'src/flusher');
     const environment = { ...context.market.environment, ...settings };
-    return new FlushProcess(context.market, await AskedProcess.start('flush-child.ts', [module], environment));
+    const profiles = new ProfileFolder(context.onProfile !== undefined);
+    const startedMs = performance.now();
+    const child = await AskedProcess.start('flush-child.ts', [module], environment, profiles.nodeFlags);
+    return new FlushProcess(context.market, child, profiles, performance.now() - startedMs);
   }
 
   /** Flushes everything that is in the buffer. Connecting counts. */
@@ -46,7 +54,13 @@ export class FlushProcess implements AsyncDisposable {
     }
   }
 
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.#process[Symbol.asyncDispose]();
+  /** Ends it, and gives its profile where one was asked for. */
+  async stop(): Promise<ProcessProfile | undefined> {
+    await this.#process[Symbol.asyncDispose]();
+    return this.#profiles.take(this.#startUpMs);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#process[Symbol.asyncDispose]();
   }
 }

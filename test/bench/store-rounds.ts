@@ -51,6 +51,8 @@ export async function storeRounds(context: BenchContext, options: StoreRoundsOpt
     if (stored !== rows) throw new Error(`the flush stored ${stored} of ${rows} rows`);
     if (round > 0) flushes.push(timing);
   }
+  const profile = await flusher.stop();
+  if (profile !== undefined) context.onProfile?.(`flush of ${rows} ticks, ${shape.symbols} symbols`, profile);
   await freshTables(context);
   await emptyBuffer(context);
   return { rows, flushes, copies };
