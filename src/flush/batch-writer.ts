@@ -1,15 +1,16 @@
 import type { Client } from 'pg';
 import { flushLogger } from '../logger.ts';
-import { rowOfLine } from './copy-encoder.ts';
-import type { BatchEncoder, OrderedBatch } from './encode-batch.ts';
+import type { BatchEncoder } from './encode-batch.ts';
 import type { FlushBatch } from './flush-batch.ts';
 import {
   copyLineOf,
+  type EncodedBatch,
   type FlushStore,
   probeCopy,
   runFlushTransaction,
   type TransactionResult,
 } from './flush-transaction.ts';
+import { orderRows, rowOfLine } from './row-order.ts';
 
 export type ErrorClass = 'retry' | 'bad-tick' | 'schema-drift';
 
@@ -40,9 +41,9 @@ export interface RefusalRules {
  */
 export async function writeBatch(
   client: Client,
-  first: OrderedBatch,
+  first: EncodedBatch,
   options: BatchWriterOptions,
-): Promise<{ readonly result: TransactionResult; readonly written: OrderedBatch }> {
+): Promise<{ readonly result: TransactionResult; readonly written: EncodedBatch }> {
   const refused = new Map<number, string>();
   let encoded = first;
   for (;;) {
@@ -75,15 +76,16 @@ export async function writeBatch(
 
 async function findRefusedRow(
   client: Client,
-  encoded: OrderedBatch,
+  encoded: EncodedBatch,
   refused: ReadonlyMap<number, string>,
   error: unknown,
   options: BatchWriterOptions,
 ): Promise<number | undefined> {
   const line = copyLineOf(error);
-  const named = line === undefined ? undefined : rowOfLine(encoded.order, new Set(refused.keys()), line);
+  const order = orderRows(encoded.batch.columns);
+  const named = line === undefined ? undefined : rowOfLine(order, new Set(refused.keys()), line);
   if (named !== undefined && (await isRefused(client, encoded.batch, [named], options))) return named;
-  const candidates = [...encoded.order.rows].filter((row) => !refused.has(row));
+  const candidates = [...order.rows].filter((row) => !refused.has(row));
   return bisect(client, encoded.batch, candidates, options);
 }
 

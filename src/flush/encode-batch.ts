@@ -1,30 +1,24 @@
 import { ByteWriter } from '../protocol/byte-writer.ts';
 import { buildBars } from './bar-builder.ts';
-import { CopyEncoder, orderRows, type RowOrder } from './copy-encoder.ts';
+import { CopyEncoder } from './copy-encoder.ts';
 import { type FlushBatch, locateRow } from './flush-batch.ts';
 import type { EncodedBatch, RejectedRow } from './flush-transaction.ts';
 
 /** Rows of a batch that the database refuses, and why: SQLSTATE and constraint, never the row's content. */
 export type RefusedRows = ReadonlyMap<number, string>;
 
-export interface OrderedBatch extends EncodedBatch {
-  readonly order: RowOrder;
-}
-
 /** Turns a planned batch into what the transaction writes. Holds the buffer of one batch at a time. */
 export class BatchEncoder {
   readonly #copy = new CopyEncoder();
 
   /** @returns a batch that is valid until the next call */
-  encode(batch: FlushBatch, refused: RefusedRows): OrderedBatch {
-    const order = orderRows(batch.columns);
+  encode(batch: FlushBatch, refused: RefusedRows): EncodedBatch {
     const without = new Set(refused.keys());
     return {
       batch,
-      order,
-      copyBytes: this.#copy.encode(batch.columns, order, without),
+      copyBytes: this.#copy.encode(batch.columns, without),
       rows: batch.columns.length - without.size,
-      bars: buildBars(batch.columns, order, without),
+      bars: buildBars(batch.columns, without),
       rejected: [...rejectedOf(batch), ...refusedOf(batch, refused)],
     };
   }
@@ -33,7 +27,7 @@ export class BatchEncoder {
   encodeOnly(batch: FlushBatch, rows: ReadonlySet<number>): Buffer {
     const without = new Set<number>();
     for (let row = 0; row < batch.columns.length; row++) if (!rows.has(row)) without.add(row);
-    return Buffer.from(this.#copy.encode(batch.columns, orderRows(batch.columns), without));
+    return Buffer.from(this.#copy.encode(batch.columns, without));
   }
 }
 

@@ -7,9 +7,10 @@ import { BatchReader, type ReadBatch } from './batch-reader.ts';
 import { writeBatch } from './batch-writer.ts';
 import type { FeedRow } from './chain-filter.ts';
 import type { CoordinatorBuffer, CoordinatorOptions, CoordinatorStore, FlushReport } from './coordinator-ports.ts';
-import { BatchEncoder, type OrderedBatch } from './encode-batch.ts';
+import { BatchEncoder } from './encode-batch.ts';
 import { type FlushBatch, planBatch, rowsAfter } from './flush-batch.ts';
 import type { FlushSession } from './flush-session.ts';
+import type { EncodedBatch } from './flush-transaction.ts';
 import { RetainedEntries } from './retained-entries.ts';
 
 /** Scratch space of one batch; two are used in turn, so that one is filled while the other is copied. */
@@ -21,7 +22,7 @@ interface Slot {
 interface Prepared {
   readonly read: ReadBatch;
   readonly batch: FlushBatch;
-  readonly encoded: OrderedBatch;
+  readonly encoded: EncodedBatch;
   readonly slot: Slot;
 }
 

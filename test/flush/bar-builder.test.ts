@@ -1,7 +1,6 @@
 import * as fc from 'fast-check';
 import * as assert from 'uvu/assert';
 import { buildBars } from '../../src/flush/bar-builder.ts';
-import { orderRows } from '../../src/flush/copy-encoder.ts';
 import { MINUTE_MICROS, type MinuteBar, turnoverMillionths } from '../../src/protocol/minute-bar.ts';
 import type { Tick } from '../../src/protocol/tick.ts';
 import { suite } from '../support/suite.ts';
@@ -12,7 +11,7 @@ const MINUTE = 1_764_576_000_000_000;
 
 function barsOf(ticks: readonly Tick[], without: ReadonlySet<number> = new Set()): MinuteBar[] {
   const columns = columnsOf(ticks);
-  return buildBars(columns, orderRows(columns), without);
+  return buildBars(columns, without);
 }
 
 const tick = (symbol: string, price: number, volume: number, seconds: number): Tick => ({

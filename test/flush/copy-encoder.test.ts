@@ -4,7 +4,8 @@ import type { Client } from 'pg';
 import { from as copyFrom } from 'pg-copy-streams';
 import * as assert from 'uvu/assert';
 import { loadConfig } from '../../src/config.ts';
-import { CopyEncoder, orderRows, rowOfLine } from '../../src/flush/copy-encoder.ts';
+import { CopyEncoder } from '../../src/flush/copy-encoder.ts';
+import { orderRows, rowOfLine } from '../../src/flush/row-order.ts';
 import { DAY_MICROS, MAX_VOLUME, MIN_TIME_MICROS, type Tick } from '../../src/protocol/tick.ts';
 import { connectPostgres } from '../../src/store/postgres-connection.ts';
 import { suite } from '../support/suite.ts';
@@ -87,7 +88,7 @@ test('PostgreSQL reads the same ticks, to the last bit', async () => {
       async (ticks, left) => {
         const columns = columnsOf(ticks);
         const without = new Set(left.filter((row) => row < ticks.length));
-        const bytes = encoder.encode(columns, orderRows(columns), without);
+        const bytes = encoder.encode(columns, without);
         const kept = ticks.filter((_, row) => !without.has(row));
         assert.equal(await copied(bytes), inOrder(kept));
       },
@@ -97,7 +98,7 @@ test('PostgreSQL reads the same ticks, to the last bit', async () => {
 });
 
 test('no row at all, and a hundred thousand', async () => {
-  assert.equal(await copied(encoder.encode(columnsOf([]), orderRows(columnsOf([])), NOTHING)), []);
+  assert.equal(await copied(encoder.encode(columnsOf([]), NOTHING)), []);
   const many = Array.from({ length: 100_000 }, (_, at) => ({
     symbol: `S${(at * 7) % 251}`,
     price: 1 + at / 100,
@@ -105,7 +106,7 @@ test('no row at all, and a hundred thousand', async () => {
     timeMicros: MIN_TIME_MICROS + at * DAY_MICROS * 0.001,
   }));
   const columns = columnsOf(many);
-  const read = await copied(encoder.encode(columns, orderRows(columns), NOTHING));
+  const read = await copied(encoder.encode(columns, NOTHING));
   assert.is(read.length, many.length);
   const sum = (ticks: readonly Tick[]): number => ticks.reduce((total, tick) => total + tick.volume, 0);
   assert.is(sum(read), sum(many));
@@ -115,9 +116,9 @@ test('no row at all, and a hundred thousand', async () => {
 test('a batch after a larger one does not show the larger one', async () => {
   const tick = (symbol: string): Tick => ({ symbol, price: 1.5, volume: 2, timeMicros: MIN_TIME_MICROS });
   const large = columnsOf(Array.from({ length: 500 }, () => tick('LARGE')));
-  encoder.encode(large, orderRows(large), NOTHING);
+  encoder.encode(large, NOTHING);
   const small = columnsOf([tick('S')]);
-  assert.equal(await copied(encoder.encode(small, orderRows(small), NOTHING)), [tick('S')]);
+  assert.equal(await copied(encoder.encode(small, NOTHING)), [tick('S')]);
 });
 
 test('rows are ordered by symbol and stable within it', () => {
@@ -151,29 +152,6 @@ test('rows are ordered by symbol and stable within it', () => {
   );
 });
 
-test('symbols that a table knows from earlier batches have no rows in this one', () => {
-  const columns = columnsOf([{ symbol: 'OLD', price: 1, volume: 1, timeMicros: MIN_TIME_MICROS }]);
-  columns.clear();
-  columnsOf([{ symbol: 'NEW', price: 1, volume: 1, timeMicros: MIN_TIME_MICROS }], columns);
-  const { symbols, rows } = orderRows(columns);
-  assert.equal(
-    symbols.map((number) => columns.symbolTable.names[number]),
-    ['NEW'],
-  );
-  assert.equal([...rows], [0]);
-});
-
-test('a line of COPY is found again', () => {
-  const columns = columnsOf(
-    ['B', 'A', 'B', 'A'].map((symbol) => ({ symbol, price: 1, volume: 1, timeMicros: MIN_TIME_MICROS })),
-  );
-  const order = orderRows(columns);
-  const lines = (without: ReadonlySet<number>): Array<number | undefined> =>
-    [0, 1, 2, 3, 4, 5].map((line) => rowOfLine(order, without, line));
-  assert.equal(lines(NOTHING), [undefined, 1, 3, 0, 2, undefined]);
-  assert.equal(lines(new Set([3, 0])), [undefined, 1, 2, undefined, undefined, undefined]);
-});
-
 test('PostgreSQL names the line that it refuses', async () => {
   await client.query('BEGIN');
   try {
@@ -186,7 +164,7 @@ test('PostgreSQL names the line that it refuses', async () => {
     }));
     const columns = columnsOf(ticks);
     const order = orderRows(columns);
-    const failure: unknown = await copied(encoder.encode(columns, order, NOTHING)).catch((error: unknown) => error);
+    const failure: unknown = await copied(encoder.encode(columns, NOTHING)).catch((error: unknown) => error);
     const where = failure instanceof Error && 'where' in failure ? String(failure.where) : '';
     const line = Number(/line (\d+)/.exec(where)?.[1]);
     assert.is(rowOfLine(order, NOTHING, line), 2, where);
