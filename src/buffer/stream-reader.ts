@@ -1,6 +1,6 @@
 import type { BufferKeys } from './keys.ts';
 import { runScript } from './lua-scripts.ts';
-import { type PlaceView, readPlaces, readSize } from './tick-buffer.ts';
+import { condemnPlace, type PlaceView, readPlaces, readSize } from './tick-buffer.ts';
 import type { RedisLink } from './redis-link.ts';
 
 /** One entry of the stream as Redis holds it; `data` is to be decoded by protocol/stream-entry.ts. */
@@ -105,13 +105,7 @@ export class StreamReader {
 
   /** Takes a broken place away, if it is still the one judged. */
   async condemn(feed: string, run: string, generation: string): Promise<boolean> {
-    const answer = await runScript(
-      this.#link.client,
-      'condemn',
-      [this.#keys.state(feed), this.#keys.feeds],
-      [run, generation, feed],
-    );
-    return Number(answer) === 1;
+    return condemnPlace(this.#link.client, this.#keys, feed, run, generation);
   }
 
   /** Forgets a feed wholly: for one-off feeds whose row is gone. */

@@ -179,6 +179,12 @@ export class TickBuffer {
     }
   }
 
+  /** Takes a place away, if it is still of this generation. @throws {RedisUnavailableError} */
+  async condemn(feed: string, generation: string): Promise<boolean> {
+    const { link, keys } = this.#options;
+    return condemnPlace(link.client, keys, feed, link.facts.run, generation);
+  }
+
   /** Leaves the feed's session, if it is still this one. */
   async release(feed: string, session: string): Promise<void> {
     await runScript(this.#options.link.client, 'release', [this.#options.keys.state(feed)], [session]);
@@ -226,6 +232,18 @@ export async function readPlaces(
       };
     }),
   );
+}
+
+/** Takes a broken place away, if it is still the one judged. */
+export async function condemnPlace(
+  client: Redis,
+  keys: BufferKeys,
+  feed: string,
+  run: string,
+  generation: string,
+): Promise<boolean> {
+  const answer = await runScript(client, 'condemn', [keys.state(feed), keys.feeds], [run, generation, feed]);
+  return Number(answer) === 1;
 }
 
 /** Ticks in the buffer that no flush has handled, from the running totals that entries carry. */

@@ -39,6 +39,8 @@ export interface PlaceBuffer {
     row: { readonly seq: number; readonly writer: string },
     claim: PlaceClaim,
   ): Promise<ScriptOpen | { readonly outcome: 'changed' | 'late' | 'taken' }>;
+  /** Takes a place away, if it is still of this generation. */
+  condemn(feed: string, generation: string): Promise<boolean>;
 }
 
 /** What opening needs of the database. */
@@ -68,11 +70,15 @@ export class PlaceOpener {
   async open(feed: string, claim: PlaceClaim): Promise<PlaceResult> {
     try {
       for (let round = 0; round < MAX_ROUNDS; round++) {
-        const opened = await this.#buffer.open(feed, claim);
-        if (opened.outcome === 'opened') return { ...opened, committed: await this.#committed(feed, opened) };
-        if (opened.outcome !== 'none') return { outcome: opened.outcome };
-        const renewed = await this.#renew(feed, claim);
-        if (renewed !== undefined) return renewed;
+        const opened = await this.#openOrRenew(feed, claim);
+        if (opened.outcome === 'changed') continue;
+        if (opened.outcome !== 'opened') return { outcome: opened.outcome };
+        const committed = await this.#committed(feed, opened);
+        if (committed !== undefined) return { ...opened, committed };
+        // The database was put back to an older copy: what is sent under this place can never be stored, and what its
+        // row continues may be another process's. Found here, and not by the judge a second later.
+        await this.#buffer.condemn(feed, opened.generation);
+        ingestLogger.warn({ feed }, 'place given up: its row is of another generation');
       }
       return { outcome: 'not-now', why: 'the feed is being opened elsewhere' };
     } catch (error) {
@@ -81,30 +87,41 @@ export class PlaceOpener {
     }
   }
 
-  /** Undefined: the state changed on the way, begin again. */
-  async #renew(feed: string, claim: PlaceClaim): Promise<PlaceResult | undefined> {
+  /** `changed`: the state changed on the way, begin again. */
+  async #openOrRenew(
+    feed: string,
+    claim: PlaceClaim,
+  ): Promise<ScriptOpen | { readonly outcome: 'changed' | 'late' | 'taken' | 'spaced' }> {
+    const opened = await this.#buffer.open(feed, claim);
+    if (opened.outcome === 'opened') return opened;
+    if (opened.outcome !== 'none') return { outcome: opened.outcome };
     const tag = await this.#buffer.see(feed);
-    if (tag === undefined) return undefined;
+    if (tag === undefined) return { outcome: 'changed' };
     const generation = randomBytes(12).toString('base64url');
     const row = await this.#rows.renew(feed, generation);
     const renewed = await this.#buffer.renew(feed, tag, generation, row, claim);
-    if (renewed.outcome === 'changed') return undefined;
-    if (renewed.outcome !== 'opened') return { outcome: renewed.outcome };
-    ingestLogger.info({ feed, position: renewed.position }, 'place renewed at the watermark');
-    // Read again, since the row just written may be gone: a database restored meanwhile has not committed that much.
-    return { ...renewed, committed: await this.#committed(feed, renewed) };
+    if (renewed.outcome === 'opened')
+      ingestLogger.info({ feed, position: renewed.position }, 'place renewed at the watermark');
+    return renewed;
   }
 
-  /** What is durable of a place that goes on. Opening works without the database, so a slow answer counts as none. */
-  async #committed(feed: string, place: { readonly generation: string; readonly position: number }): Promise<number> {
+  /**
+   * What is durable of a place; undefined where its row is another's. Opening works without the database, so a slow
+   * answer counts as none.
+   */
+  async #committed(
+    feed: string,
+    place: { readonly generation: string; readonly position: number },
+  ): Promise<number | undefined> {
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<undefined>((resolve) => {
       timer = setTimeout(() => resolve(undefined), COMMITTED_LOOKUP_MS);
     });
     const lookup = this.#rows.read([feed]).catch(() => undefined);
-    const row = (await Promise.race([lookup, late]))?.get(feed);
+    const rows = await Promise.race([lookup, late]);
     clearTimeout(timer);
-    if (row === undefined || row.generation !== place.generation) return 0;
-    return Math.min(row.seq, place.position);
+    if (rows === undefined) return 0;
+    const row = rows.get(feed);
+    return row?.generation === place.generation ? Math.min(row.seq, place.position) : undefined;
   }
 }
