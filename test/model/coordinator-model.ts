@@ -104,8 +104,7 @@ export class CoordinatorModel {
     const places = rules.asksPlaces ? yield* ask('redis', 'read places', () => redis.places()) : new Map();
     for (const { feed } of unknown) {
       const place = places.get(feed);
-      const isAnother = place !== undefined && place.generation !== rows.get(feed)?.generation;
-      if (isAnother || (place === undefined && rules.requiresPlaces)) rows.delete(feed);
+      if (place !== undefined && place.generation !== rows.get(feed)?.generation) rows.delete(feed);
     }
     return this.#plan(read, rows);
   }

@@ -37,8 +37,6 @@ export interface ModelRules {
   readonly guardsCursor: boolean;
   /** A coordinator that reads rows stores nothing of a feed whose place is of another generation than its row. */
   readonly asksPlaces: boolean;
-  /** Nor of a feed that has no place. */
-  readonly requiresPlaces: boolean;
   /** A gateway that finds a place of another generation than its row takes it away, and begins again. */
   readonly givesUpDeadPlaces: boolean;
   /** The look: gateways compare their sessions with what Redis and the database say. */
@@ -53,6 +51,8 @@ export interface ModelRules {
   readonly renewsEmptyJournals: boolean;
   /** The `have` of an open is where the process began to number, not the highest seq it was told accepted. */
   readonly claimsOwnStart: boolean;
+  /** What must have happened to Redis, besides a restored database, for the only program of a feed to be refused. */
+  readonly excusesRefusals: 'any loss' | 'rollback';
 }
 
 export const PRODUCTION_RULES: ModelRules = {
@@ -71,14 +71,14 @@ export const PRODUCTION_RULES: ModelRules = {
   givesUpUnanswered: true,
   guardsCursor: true,
   asksPlaces: true,
-  requiresPlaces: false,
-  givesUpDeadPlaces: false,
+  givesUpDeadPlaces: true,
   looks: true,
   judges: true,
   rewindsBeforeJudging: true,
   countsUnansweredOpens: false,
   renewsEmptyJournals: true,
   claimsOwnStart: true,
+  excusesRefusals: 'any loss',
 };
 
 /** A promise of the delivery contract does not hold: what the model looks for. */

@@ -90,12 +90,14 @@ export class World {
   }
 
   /**
-   * What its predecessor had sent may be stored after a feed's process began, under numbers that it has used itself: it
-   * is told so, and a human has to start it again. That takes a database that was put back to an older copy, and a
-   * Redis that lost data besides.
+   * What a dead process had sent may be stored after its successor began, under numbers that the successor has used
+   * itself: that one is told so (taken), and a human has to start it again. It takes a database that was put back to an
+   * older copy while Redis lost something besides: then nobody can tell who has what place.
    */
   get mayRefuseAlone(): boolean {
-    return this.database.restores > 0 && this.redis.losses > 0;
+    const { redis, database, rules } = this;
+    const isRedisExcused = rules.excusesRefusals === 'any loss' ? redis.losses > 0 : redis.rollbacks > 0;
+    return database.restores > 0 && isRedisExcused;
   }
 
   tellGateways(notice: Notice): void {
