@@ -10,6 +10,7 @@ import { describeError, StoreSchemaError } from './errors.ts';
 import type { CoordinatorObserver, CoordinatorState, CoordinatorStore } from './flush/coordinator-ports.ts';
 import { FlushCoordinator } from './flush/flush-coordinator.ts';
 import type { FlushBatch } from './flush/flush-batch.ts';
+import { WRITE_AHEAD_BYTES } from './flush/flush-transaction.ts';
 import { flushLogger, storeLogger } from './logger.ts';
 import type { GatewayMetrics } from './metrics.ts';
 import { checkSchema, type SchemaCheck } from './store/check-schema.ts';
@@ -143,7 +144,10 @@ class TimescaleFlushStore implements CoordinatorStore {
   }
 
   async connect() {
-    const client = await connectPostgres(this.#config, { applicationName: 'tickgate-flush' });
+    const client = await connectPostgres(this.#config, {
+      applicationName: 'tickgate-flush',
+      writeAheadBytes: WRITE_AHEAD_BYTES,
+    });
     try {
       const schema = await checkSchema(client, this.#config);
       for (const weakness of schema.weaknesses) if (!this.weaknesses.includes(weakness)) storeLogger.warn(weakness);

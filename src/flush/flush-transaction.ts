@@ -54,9 +54,14 @@ export class NotCommittedError extends Error {
 
 /**
  * Bytes of one CopyData message. PostgreSQL counts a message when it has all of it, and a standby ends a coordinator
- * whose COPY has not moved for 3 s: at 16 KiB even a link of 6 KB a second is seen to move.
+ * whose COPY has not moved for 3 s: at 32 KiB even a link of 11 KB a second is seen to move.
  */
-const WRITE_BYTES = 16 * 1024;
+const MESSAGE_BYTES = 32 * 1024;
+/**
+ * Bytes of a COPY that are handed to the socket before we wait. With the 16 KiB of an ordinary socket every message
+ * takes two system calls, and wakes PostgreSQL twice: a quarter of the time of both.
+ */
+export const WRITE_AHEAD_BYTES: number = 512 * 1024;
 
 /**
  * Runs one flush as one READ COMMITTED transaction on a client that nobody else uses: lock, rows, COPY, rejected
@@ -126,7 +131,9 @@ function sameRows(actual: ReadonlyMap<string, FeedRow>, assumed: ReadonlyMap<str
 
 async function copyTicks(client: Client, prefix: string, bytes: Buffer): Promise<void> {
   const stream = client.query(
-    copyFrom(`COPY ${prefix}_ticks (time, symbol, price, volume) FROM STDIN (FORMAT binary)`),
+    copyFrom(`COPY ${prefix}_ticks (time, symbol, price, volume) FROM STDIN (FORMAT binary)`, {
+      highWaterMark: WRITE_AHEAD_BYTES,
+    }),
   );
   // Our own flag: after a server's error this stream looks writable still, and a write would throw. The listener stays,
   // because a stream whose connection is gone may emit a second error later.
@@ -137,8 +144,8 @@ async function copyTicks(client: Client, prefix: string, bytes: Buffer): Promise
     () => undefined,
     () => undefined,
   );
-  for (let at = 0; at < bytes.length && !state.failed; at += WRITE_BYTES) {
-    const goesOn = stream.write(bytes.subarray(at, at + WRITE_BYTES));
+  for (let at = 0; at < bytes.length && !state.failed; at += MESSAGE_BYTES) {
+    const goesOn = stream.write(bytes.subarray(at, at + MESSAGE_BYTES));
     if (!goesOn) await Promise.race([once(stream, 'drain').catch(() => undefined), settled]);
   }
   if (!state.failed) stream.end();

@@ -1,3 +1,4 @@
+import { Socket, type SocketConstructorOpts } from 'node:net';
 import { Client, Pool, type ClientConfig } from 'pg';
 import type { Config } from '../config.ts';
 import { describeError } from '../errors.ts';
@@ -22,6 +23,8 @@ export interface PostgresConnectionOptions {
   readonly statementTimeoutMs?: number;
   /** Longest time until the session stands; default 5 s. */
   readonly connectTimeoutMs?: number;
+  /** Bytes that are handed to the socket before the writer waits, so that many messages go out in one system call. */
+  readonly writeAheadBytes?: number;
   /** A lost session is not logged: the caller hears of it by its own query. */
   readonly isQuiet?: boolean;
 }
@@ -80,7 +83,14 @@ function clientConfigOf(config: Config, options: PostgresConnectionOptions): Cli
     keepAlive: true,
     keepAliveInitialDelayMillis: KEEP_ALIVE_DELAY_MS,
     ...(options.statementTimeoutMs === undefined ? {} : { statement_timeout: options.statementTimeoutMs }),
+    ...(options.writeAheadBytes === undefined ? {} : socketThatHolds(options.writeAheadBytes)),
   };
+}
+
+function socketThatHolds(bytes: number): Pick<ClientConfig, 'stream'> {
+  // A socket takes the options of any stream; its types leave this one out.
+  const options: SocketConstructorOpts & { readonly writableHighWaterMark: number } = { writableHighWaterMark: bytes };
+  return { stream: () => new Socket(options) };
 }
 
 /** Without a listener the 'error' of a lost session would end the process. Logged once: `pg` often says it twice. */
