@@ -1,10 +1,10 @@
 import { pack } from 'msgpackr';
-import { WebSocket } from 'ws';
 import type { CodecName } from '../../src/protocol/version.ts';
 import { SUBPROTOCOL_JSON, SUBPROTOCOL_MSGPACK } from '../../src/protocol/version.ts';
 import type { Latency } from './latency.ts';
 import { type LiveSink, scanLive } from './live-scan.ts';
 import type { LoadClock } from './feed-load.ts';
+import { LoadSocket } from './load-socket.ts';
 import { loadFingerprint, loadPriceOf, loadSymbol, loadSymbolOf } from './load-ticks.ts';
 import type { TickTally } from './tick-tally.ts';
 
@@ -23,7 +23,6 @@ export interface SubscriberOptions {
   readonly clock: LoadClock;
 }
 
-const HANDSHAKE_LIMIT_MS = 10_000;
 const SUBSCRIBE_LIMIT_MS = 20_000;
 
 /**
@@ -32,7 +31,7 @@ const SUBSCRIBE_LIMIT_MS = 20_000;
  */
 export class LoadSubscriber implements LiveSink {
   readonly #options: SubscriberOptions;
-  readonly #socket: WebSocket;
+  readonly #socket: LoadSocket;
   /** Number of the last tick of each symbol. */
   readonly #lastTick: Float64Array;
   #count = 0;
@@ -45,7 +44,6 @@ export class LoadSubscriber implements LiveSink {
   #disorder = 0;
   #failure: string | undefined;
   #isReady: (() => void) | undefined;
-  #isClosing = false;
   /** Ticks of one time that came together: they are timed at once. */
   #runTimeMicros = 0;
   #runTicks = 0;
@@ -54,18 +52,15 @@ export class LoadSubscriber implements LiveSink {
     this.#options = options;
     this.#lastTick = new Float64Array(options.symbolCount).fill(-1);
     const protocol = options.codec === 'msgpack' ? SUBPROTOCOL_MSGPACK : SUBPROTOCOL_JSON;
-    this.#socket = new WebSocket(liveUrl(options.url), protocol, {
-      handshakeTimeout: HANDSHAKE_LIMIT_MS,
-      perMessageDeflate: false,
-      ...(options.token === undefined ? {} : { headers: { authorization: `Bearer ${options.token}` } }),
-    });
-    this.#socket.on('message', (data) => {
-      if (Buffer.isBuffer(data)) this.#onMessage(data);
-    });
-    this.#socket.on('error', (error) => (this.#failure ??= error.message));
-    this.#socket.on('close', (code, reason) => {
-      if (!this.#isClosing) this.#failure ??= `closed with ${code} ${reason.toString()}`.trim();
-      this.#isReady?.();
+    this.#socket = new LoadSocket({
+      url: liveUrl(options.url),
+      protocol,
+      token: options.token,
+      onMessage: (bytes) => this.#onMessage(bytes),
+      onEnd: (cause) => {
+        this.#failure ??= cause;
+        this.#isReady?.();
+      },
     });
   }
 
@@ -124,8 +119,7 @@ export class LoadSubscriber implements LiveSink {
   }
 
   close(): void {
-    this.#isClosing = true;
-    this.#socket.terminate();
+    this.#socket.destroy();
   }
 
   tick(symbol: number, tick: number, timeMicros: number, price: number): void {

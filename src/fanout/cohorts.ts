@@ -14,8 +14,12 @@ export interface TickWish {
 export interface Cohort extends TickWish {
   readonly key: string;
   readonly members: Set<LiveOutbox>;
-  /** Rows of the batch at hand that go to it; used while ticks are being handed out. */
+  /** First of the gathered entries that has ticks for it; undefined: nothing waits. */
+  fromEntry: number | undefined;
+  /** Rows that wait for it, where it names symbols. */
   rows: number[];
+  /** When it was served last, by the clock of whoever hands out. */
+  servedMs: number;
 }
 
 /** Which dashboards get the same frames, and which symbols go where. */
@@ -24,6 +28,7 @@ export class Cohorts {
   readonly #bySymbol = new Map<string, Cohort[]>();
   readonly #ofAll = new Set<Cohort>();
   readonly #byMember = new Map<LiveOutbox, Cohort>();
+  #version = 0;
 
   get isEmpty(): boolean {
     return this.#byKey.size === 0;
@@ -32,6 +37,11 @@ export class Cohorts {
   /** Cohorts that get every symbol. */
   get ofAll(): Iterable<Cohort> {
     return this.#ofAll;
+  }
+
+  /** Changes with the cohorts. */
+  get version(): number {
+    return this.#version;
   }
 
   /** Cohorts that name the symbol. */
@@ -45,7 +55,7 @@ export class Cohorts {
     const key = `${wish.codec} ${wish.withPositions ? 'pos' : ''} ${filterKey(wish.filter)}`;
     let cohort = this.#byKey.get(key);
     if (cohort === undefined) {
-      cohort = { ...wish, key, members: new Set(), rows: [] };
+      cohort = { ...wish, key, members: new Set(), fromEntry: undefined, rows: [], servedMs: Number.NEGATIVE_INFINITY };
       this.#add(cohort);
     }
     cohort.members.add(member);
@@ -61,6 +71,7 @@ export class Cohorts {
   }
 
   #add(cohort: Cohort): void {
+    this.#version += 1;
     this.#byKey.set(cohort.key, cohort);
     if (cohort.filter.isAll) {
       this.#ofAll.add(cohort);
@@ -74,6 +85,7 @@ export class Cohorts {
   }
 
   #remove(cohort: Cohort): void {
+    this.#version += 1;
     this.#byKey.delete(cohort.key);
     if (cohort.filter.isAll) {
       this.#ofAll.delete(cohort);

@@ -2,12 +2,13 @@ import { TickColumns, type SymbolTable } from '../protocol/tick-columns.ts';
 import type { CodecName } from '../protocol/version.ts';
 import type { Cohort, Cohorts } from './cohorts.ts';
 import type { FanoutObserver } from './fanout-ports.ts';
-import { FlushPace } from './flush-pace.ts';
+import { GatheredEntries, type GatheredPart } from './gathered-entries.ts';
+import { HandOutPace } from './hand-out-pace.ts';
 import type { DeliveryCounts, LiveOutbox, SharedTicks } from './live-outbox.ts';
 import { appendShownTicks } from './shown-ticks.ts';
 import type { ShownEntry } from './shown-sequence.ts';
-import { formatPosition, type StreamPlace } from './stream-place.ts';
-import { positionElement, TickEncoder } from './tick-encoder.ts';
+import type { StreamPlace } from './stream-place.ts';
+import { TickEncoder } from './tick-encoder.ts';
 
 export interface DeliveryOptions {
   readonly cohorts: Cohorts;
@@ -22,33 +23,36 @@ export interface DeliveryOptions {
   readonly placeAfter: (entry: ShownEntry) => StreamPlace | undefined;
 }
 
-/** Consecutive entries whose ticks go out together: frames end where an entry ends, so that positions are exact. */
-interface Slice {
-  readonly fromRow: number;
-  toRow: number;
-  readonly fromMs: number;
-  toMs: number;
-  place: StreamPlace | undefined;
-}
-
-const MAX_SLICE_TICKS = 512;
-/** Rows of one batch before it is handed out without waiting for its time. */
-const MAX_PENDING_TICKS = 8_192;
+/** Rows gathered before all of them are handed out without waiting for their turn. */
+const MAX_GATHERED_TICKS = 16_384;
+/** One turn of handing out; then sockets and feeds get theirs. */
+const TURN_MS = 1;
+const NOBODY: readonly Cohort[] = [];
 /** How often outboxes that hold something are looked after. */
 const PUMP_MS = 10;
 
-/** Gathers ticks for a moment and hands them out: each encoded once a codec, one frame a cohort. */
+/**
+ * Gathers ticks and hands them out: each encoded once a codec, one frame a cohort. Cohorts that have something to get
+ * stand in a queue and are served one after the other, each with all that has come since it was served last: the more
+ * there is to do the larger the frames, and nobody waits for a whole round.
+ */
 export class TickDelivery implements Disposable {
   readonly #options: DeliveryOptions;
-  readonly #pace: FlushPace;
-  readonly #pending: TickColumns;
+  readonly #pace: HandOutPace;
+  readonly #columns: TickColumns;
+  readonly #entries = new GatheredEntries();
   readonly #encoders: Readonly<Record<CodecName, TickEncoder>> = {
     json: new TickEncoder('json'),
     msgpack: new TickEncoder('msgpack'),
   };
   readonly #holding = new Set<LiveOutbox>();
   readonly #onSlow: (outbox: LiveOutbox) => void;
-  #slices: Slice[] = [];
+  /** Cohorts with something to get, longest waiting first, from `#served` on. */
+  #waiting: Cohort[] = [];
+  #served = 0;
+  /** Cohorts that name a symbol, by its number: as of a version of the cohorts. */
+  #naming: Array<readonly Cohort[] | undefined> = [];
+  #namingVersion = -1;
   #timer: NodeJS.Timeout | undefined;
   #immediate: NodeJS.Immediate | undefined;
   #pumpTimer: NodeJS.Timeout | undefined;
@@ -57,48 +61,41 @@ export class TickDelivery implements Disposable {
   constructor(options: DeliveryOptions, onSlow: (outbox: LiveOutbox) => void) {
     this.#options = options;
     this.#onSlow = onSlow;
-    this.#pace = new FlushPace(options.coalesceMs);
-    this.#pending = new TickColumns(options.symbolTable);
+    this.#pace = new HandOutPace(options.coalesceMs);
+    this.#columns = new TickColumns(options.symbolTable);
+    this.#forget();
   }
 
   /** Ticks to be handed out soon. */
   add(entry: ShownEntry): void {
-    const fromRow = this.#pending.length;
-    appendShownTicks(entry, this.#pending);
-    const toRow = this.#pending.length;
+    const { cohorts, onTicks, placeAfter } = this.#options;
+    const columns = this.#columns;
+    const fromRow = columns.length;
+    appendShownTicks(entry, columns);
+    const toRow = columns.length;
     if (toRow === fromRow) return;
-    this.#options.onTicks(this.#pending, fromRow, toRow);
-    const { acceptedAtMs } = entry.entry;
-    const place = this.#options.placeAfter(entry);
-    const slice = this.#slices.at(-1);
-    if (slice !== undefined && toRow - slice.fromRow <= MAX_SLICE_TICKS) {
-      slice.toRow = toRow;
-      slice.toMs = Math.max(slice.toMs, acceptedAtMs);
-      slice.place = place;
-    } else this.#slices.push({ fromRow, toRow, fromMs: acceptedAtMs, toMs: acceptedAtMs, place });
-    if (toRow >= MAX_PENDING_TICKS) this.flush();
-    else this.#schedule();
+    onTicks(columns, fromRow, toRow);
+    const number = this.#entries.add({
+      fromRow,
+      toRow,
+      acceptedAtMs: entry.entry.acceptedAtMs,
+      place: placeAfter(entry),
+    });
+    for (const cohort of cohorts.ofAll) this.#enqueue(cohort, number);
+    for (let row = fromRow; row < toRow; row++) {
+      for (const cohort of this.#cohortsNaming(columns.symbol[row] ?? 0)) {
+        if (cohort.fromEntry === undefined) this.#enqueue(cohort, number);
+        cohort.rows.push(row);
+      }
+    }
+    if (this.#waiting.length === 0) this.#forget();
+    else if (toRow >= MAX_GATHERED_TICKS) this.flush();
+    else this.#schedule(performance.now());
   }
 
-  /** Hands out what has been gathered, now. */
+  /** Hands out all that has been gathered, now. */
   flush(): void {
-    clearTimeout(this.#timer);
-    clearImmediate(this.#immediate);
-    this.#timer = undefined;
-    this.#immediate = undefined;
-    if (this.#slices.length === 0) return;
-    const slices = this.#slices;
-    this.#slices = [];
-    const startedMs = performance.now();
-    const nowMs = Date.now();
-    if (!this.#options.cohorts.isEmpty) {
-      for (const encoder of Object.values(this.#encoders)) encoder.begin(this.#pending);
-      for (const slice of slices) this.#handOut(slice, nowMs);
-    }
-    this.#pending.clear();
-    this.#pace.flushed(startedMs, performance.now());
-    this.#pump();
-    this.#observe(slices);
+    this.#handOut('all');
   }
 
   /** An outbox has been given something to hold, or its pace was changed. */
@@ -113,60 +110,96 @@ export class TickDelivery implements Disposable {
   }
 
   [Symbol.dispose](): void {
+    this.#unschedule();
+    clearInterval(this.#pumpTimer);
+    this.#forget();
+  }
+
+  #enqueue(cohort: Cohort, entry: number): void {
+    if (cohort.fromEntry !== undefined) return;
+    cohort.fromEntry = entry;
+    this.#waiting.push(cohort);
+  }
+
+  #cohortsNaming(symbol: number): readonly Cohort[] {
+    const { cohorts, symbolTable } = this.#options;
+    if (this.#namingVersion !== cohorts.version) {
+      this.#namingVersion = cohorts.version;
+      this.#naming = [];
+    }
+    return (this.#naming[symbol] ??= cohorts.of(symbolTable.names[symbol] ?? '') ?? NOBODY);
+  }
+
+  #schedule(nowMs: number): void {
+    if (this.#timer !== undefined || this.#immediate !== undefined) return;
+    const dueMs = (this.#waiting[this.#served]?.servedMs ?? 0) + this.#pace.gapMs(nowMs);
+    if (dueMs <= nowMs) this.#immediate = setImmediate(() => this.#handOut('due'));
+    else this.#timer = setTimeout(() => this.#handOut('due'), dueMs - nowMs);
+  }
+
+  #unschedule(): void {
     clearTimeout(this.#timer);
     clearImmediate(this.#immediate);
-    clearInterval(this.#pumpTimer);
-    this.#slices = [];
-    this.#pending.clear();
+    this.#timer = undefined;
+    this.#immediate = undefined;
   }
 
-  #schedule(): void {
-    if (this.#timer !== undefined || this.#immediate !== undefined) return;
-    const waitMs = this.#pace.waitMs(performance.now());
-    if (waitMs < 1) this.#immediate = setImmediate(() => this.flush());
-    else this.#timer = setTimeout(() => this.flush(), waitMs);
-  }
-
-  #handOut(slice: Slice, nowMs: number): void {
-    const { cohorts, symbolTable } = this.#options;
-    const position = new Positions(slice.place);
-    const ranges = new Map<string, SharedTicks>();
-    for (const cohort of cohorts.ofAll) {
-      const key = `${cohort.codec}${cohort.withPositions}`;
-      const shared = ranges.get(key) ?? this.#share(cohort, slice, undefined, position);
-      ranges.set(key, shared);
-      this.#give(cohort, shared, nowMs);
+  /** One turn: serves all cohorts, or those that have waited long enough, until the time is up. */
+  #handOut(which: 'due' | 'all'): void {
+    this.#unschedule();
+    if (this.#waiting.length === 0) return;
+    const startedMs = performance.now();
+    const gapMs = which === 'all' ? Number.NEGATIVE_INFINITY : this.#pace.gapMs(startedMs);
+    const endMs = which === 'all' ? Number.POSITIVE_INFINITY : startedMs + TURN_MS;
+    const wallMs = Date.now();
+    let nowMs = startedMs;
+    for (const { codec } of this.#options.cohorts.ofAll) this.#encoders[codec].encodeThrough(this.#columns.length);
+    let cohort = this.#waiting[this.#served];
+    while (cohort !== undefined && nowMs < endMs && cohort.servedMs + gapMs <= nowMs) {
+      this.#served += 1;
+      this.#serve(cohort, wallMs);
+      nowMs = performance.now();
+      cohort.servedMs = nowMs;
+      cohort = this.#waiting[this.#served];
     }
-    const touched: Cohort[] = [];
-    for (let row = slice.fromRow; row < slice.toRow; row++) {
-      const wanting = cohorts.of(symbolTable.names[this.#pending.symbol[row] ?? 0] ?? '');
-      if (wanting === undefined) continue;
-      for (const cohort of wanting) {
-        if (cohort.rows.length === 0) touched.push(cohort);
-        cohort.rows.push(row);
+    this.#pace.spent(startedMs, nowMs);
+    if (cohort === undefined) this.#forget();
+    else this.#schedule(nowMs);
+    this.#pump();
+    this.#observe();
+  }
+
+  #serve(cohort: Cohort, nowMs: number): void {
+    const { fromEntry, rows, members } = cohort;
+    cohort.fromEntry = undefined;
+    cohort.rows = [];
+    if (fromEntry === undefined || members.size === 0) return;
+    const parts = cohort.filter.isAll ? this.#entries.all(fromEntry) : this.#entries.of(rows, fromEntry);
+    for (const part of parts) {
+      const shared = this.#share(cohort, part);
+      for (const member of members) {
+        member.offer(shared, nowMs);
+        if (member.isHolding) this.watch(member);
       }
-    }
-    for (const cohort of touched) {
-      const { rows } = cohort;
-      cohort.rows = [];
-      this.#give(cohort, this.#share(cohort, slice, rows, position), nowMs);
+      this.#options.observer.onLatency?.(nowMs - part.fromMs, shared.frame.count);
     }
   }
 
-  /** @param rows undefined: the whole slice */
-  #share(cohort: Cohort, slice: Slice, rows: readonly number[] | undefined, positions: Positions): SharedTicks {
-    const { fromRow, toRow, fromMs, toMs } = slice;
-    const position = cohort.withPositions ? positions.in(cohort.codec) : undefined;
-    const encoder = this.#encoders[cohort.codec];
+  #share({ codec, withPositions }: Cohort, part: GatheredPart): SharedTicks {
+    const { rows, fromRow, toRow, fromMs, toMs } = part;
+    const position = withPositions ? this.#entries.position(part.lastEntry, codec) : undefined;
+    const encoder = this.#encoders[codec];
     const frame = rows === undefined ? encoder.rangeFrame(fromRow, toRow, position) : encoder.frame(rows, position);
-    return { frame, columns: this.#pending, rows, fromRow, toRow, position, fromMs, toMs };
+    return { frame, columns: this.#columns, rows, fromRow, toRow, position, fromMs, toMs };
   }
 
-  #give(cohort: Cohort, shared: SharedTicks, nowMs: number): void {
-    for (const member of cohort.members) {
-      member.offer(shared, nowMs);
-      if (member.isHolding) this.watch(member);
-    }
+  /** Everything gathered has been handed out, or nobody wants it. */
+  #forget(): void {
+    this.#waiting = [];
+    this.#served = 0;
+    this.#entries.clear();
+    this.#columns.clear();
+    for (const encoder of Object.values(this.#encoders)) encoder.begin(this.#columns);
   }
 
   #pump(): void {
@@ -181,30 +214,10 @@ export class TickDelivery implements Disposable {
     this.#pumpTimer = undefined;
   }
 
-  #observe(slices: readonly Slice[]): void {
+  #observe(): void {
     const { observer, counts } = this.#options;
-    const nowMs = Date.now();
-    for (const slice of slices) observer.onLatency?.(nowMs - slice.fromMs, slice.toRow - slice.fromRow);
     if (counts.sent > 0) observer.onSent?.(counts.sent, counts.frames, counts.bytes);
     if (counts.dropped > 0) observer.onDropped?.('slow', counts.dropped);
     counts.sent = counts.frames = counts.bytes = counts.dropped = 0;
-  }
-}
-
-/** The `pos` element of a slice, made only where somebody wants it. */
-class Positions {
-  readonly #place: StreamPlace | undefined;
-  readonly #byCodec = new Map<CodecName, Buffer>();
-
-  constructor(place: StreamPlace | undefined) {
-    this.#place = place;
-  }
-
-  in(codec: CodecName): Buffer | undefined {
-    const known = this.#byCodec.get(codec);
-    if (known !== undefined || this.#place === undefined) return known;
-    const element = positionElement(codec, formatPosition(this.#place));
-    this.#byCodec.set(codec, element);
-    return element;
   }
 }

@@ -13,35 +13,50 @@ export class TickEncoder {
   #columns: TickColumns | undefined;
   #starts = new Int32Array(INITIAL_ROWS);
   #ends = new Int32Array(INITIAL_ROWS);
+  /** Rows that `#starts` says something of. */
+  #covered = 0;
 
   constructor(codec: CodecName) {
     this.codec = codec;
     this.#writer = fragmentWriter(codec);
   }
 
-  /** Begins a batch: what was encoded before is forgotten. */
+  /** Begins a batch, which may grow afterwards: what was encoded before is forgotten. */
   begin(columns: TickColumns): void {
     this.#columns = columns;
+    this.#covered = 0;
     this.#writer.reset();
-    if (columns.length > this.#starts.length) {
-      this.#starts = new Int32Array(columns.length * 2);
-      this.#ends = new Int32Array(columns.length * 2);
-    }
-    this.#starts.fill(NOT_ENCODED, 0, columns.length);
   }
 
   /** A frame of these rows, in their order. */
   frame(rows: readonly number[], tail?: Buffer): ArrayFrame {
+    this.#cover();
     for (const row of rows) if (this.#starts[row] === NOT_ENCODED) this.#encode(row);
     return arrayFrame(this.codec, this.#writer.bytes, this.#starts, this.#ends, rows, rows.length, tail);
   }
 
-  /** A frame of all rows from `from` up to `to`: to be asked for before any one of them is. */
+  /** Encodes every row up to `to`: to be called before any one of them is asked for, if all will be. */
+  encodeThrough(to: number): void {
+    const from = this.#covered;
+    this.#cover();
+    for (let row = from; row < to; row++) if (this.#starts[row] === NOT_ENCODED) this.#encode(row);
+  }
+
+  /** A frame of all rows from `from` up to `to`, which {@link encodeThrough} has encoded one after the other. */
   rangeFrame(from: number, to: number, tail?: Buffer): ArrayFrame {
-    if (this.#starts[from] === NOT_ENCODED) for (let row = from; row < to; row++) this.#encode(row);
     const starts = [this.#starts[from] ?? 0];
     const ends = [this.#ends[to - 1] ?? 0];
     return arrayFrame(this.codec, this.#writer.bytes, starts, ends, [0], to - from, tail);
+  }
+
+  #cover(): void {
+    const length = this.#columns?.length ?? 0;
+    if (length > this.#starts.length) {
+      this.#starts = grown(this.#starts, length * 2);
+      this.#ends = grown(this.#ends, length * 2);
+    }
+    if (length > this.#covered) this.#starts.fill(NOT_ENCODED, this.#covered, length);
+    this.#covered = Math.max(this.#covered, length);
   }
 
   #encode(row: number): void {
@@ -52,6 +67,12 @@ export class TickEncoder {
     writer.tick('t', tickOfRow(columns, row));
     this.#ends[row] = writer.length - writer.separatorBytes;
   }
+}
+
+function grown(places: Int32Array<ArrayBuffer>, capacity: number): Int32Array<ArrayBuffer> {
+  const larger = new Int32Array(capacity);
+  larger.set(places);
+  return larger;
 }
 
 /** One row of columns as a tick. */

@@ -130,7 +130,8 @@ export class FlushCoordinator {
     await this.#judge.turn(Date.now(), { readToEnd: (fromStart) => this.#readToEnd(fromStart) });
     if (this.#wanted) return;
     this.#isReadyToFlush = true;
-    await this.#pause(Math.min(MAX_POLL_MS, Math.max(1, this.#options.flushIntervalMs / 4)));
+    const untilDueMs = this.#lastFlushMs + this.#options.flushIntervalMs - Date.now();
+    await this.#pause(Math.min(MAX_POLL_MS, Math.max(1, untilDueMs)));
     this.#isReadyToFlush = false;
   }
 
@@ -145,10 +146,14 @@ export class FlushCoordinator {
     return (await this.#buffer.pendingTicks()) >= this.#options.limits.maxTicks;
   }
 
+  /** Flushes until everything is stored that the stream holds now; what comes meanwhile waits for its time. */
   async #readToEnd(fromStart: boolean): Promise<boolean> {
     if (fromStart) await this.#cycle.startOver();
     while (this.#session?.leads === true && !this.#stopping) {
-      if ((await this.#flushOnce()) === undefined) return true;
+      const wasReadBefore = this.#cycle.hasMore;
+      const report = await this.#flushOnce();
+      if (report === undefined) return true;
+      if (report.passed.length > 0 && this.#cycle.isAtEnd && !wasReadBefore) return true;
     }
     return false;
   }

@@ -1,6 +1,6 @@
 import * as assert from 'uvu/assert';
 import { FeedAges } from '../../src/fanout/feed-ages.ts';
-import { FlushPace } from '../../src/fanout/flush-pace.ts';
+import { HandOutPace } from '../../src/fanout/hand-out-pace.ts';
 import { PageSize } from '../../src/fanout/page-size.ts';
 import { RequestRate } from '../../src/fanout/request-rate.ts';
 import { formatPosition, idMillis, parsePosition } from '../../src/fanout/stream-place.ts';
@@ -8,20 +8,24 @@ import { suite } from '../support/suite.ts';
 
 const pace = suite('the pace of handing out');
 
-pace('at once when idle, and after something cheap', () => {
-  const own = new FlushPace(5);
-  assert.is(own.waitMs(0), 0);
-  own.flushed(0, 0.1);
-  assert.ok(own.waitMs(0.1) < 0.1);
+pace('at once when idle, and while handing out takes little of the time', () => {
+  const own = new HandOutPace(10);
+  assert.is(own.gapMs(0), 0);
+  for (let at = 0; at < 1_000; at += 10) own.spent(at, at + 1);
+  assert.is(own.gapMs(1_000), 0);
 });
 
-pace('the longer it takes the longer ticks are gathered, up to the bound', () => {
-  const own = new FlushPace(5);
-  for (let at = 0; at < 1_000; at += 10) own.flushed(at, at + 3);
-  assert.ok(Math.abs(own.waitMs(993) - 3) < 0.1, String(own.waitMs(993)));
-  for (let at = 1_000; at < 3_000; at += 100) own.flushed(at, at + 50);
-  assert.is(own.waitMs(2_950), 5);
-  assert.is(own.waitMs(2_955), 0);
+pace('the more of the time it takes the longer ticks are gathered, up to the bound; and it is forgotten', () => {
+  const gapAt = (share: number): number => {
+    const own = new HandOutPace(10);
+    for (let at = 0; at < 1_000; at += 1) own.spent(at, at + share);
+    return own.gapMs(1_000);
+  };
+  assert.ok(gapAt(0.4) > 0.5 && gapAt(0.4) < gapAt(0.5) && gapAt(0.5) < gapAt(0.7), `${gapAt(0.4)} ${gapAt(0.7)}`);
+  assert.is(gapAt(0.95), 10);
+  const own = new HandOutPace(10);
+  for (let at = 0; at < 1_000; at += 1) own.spent(at, at + 0.95);
+  assert.is(own.gapMs(1_200), 0);
 });
 
 const ages = suite('ages of feeds');

@@ -42,6 +42,7 @@ for (const codec of CODECS) {
     fc.assert(
       fc.property(fc.array(anyTick, { minLength: 1, maxLength: 40 }), fc.array(fc.nat(39)), (ticks, picks) => {
         encoder.begin(columnsOf(ticks));
+        encoder.encodeThrough(ticks.length);
         const rows = picks.filter((row) => row < ticks.length);
         const whole = encoder.rangeFrame(0, ticks.length);
         assert.equal(openFrame(whole.bytes, codec), ticks.map(onWire));
@@ -66,6 +67,7 @@ for (const codec of CODECS) {
       timeMicros: MIN_TIME_MICROS + at,
     }));
     encoder.begin(columnsOf(ticks));
+    encoder.encodeThrough(ticks.length);
     assert.equal(openFrame(encoder.frame([3]).bytes, codec).length, 1);
     assert.equal(openFrame(encoder.rangeFrame(300, 600).bytes, codec), ticks.slice(300).map(onWire));
     assert.equal(openFrame(encoder.rangeFrame(300, 600).bytes, codec), ticks.slice(300).map(onWire));

@@ -1,0 +1,105 @@
+import type { CodecName } from '../protocol/version.ts';
+import { formatPosition, type StreamPlace } from './stream-place.ts';
+import { positionElement } from './tick-encoder.ts';
+
+/** An entry whose ticks wait to be handed out, as rows of the columns that they are gathered in. */
+export interface GatheredEntry {
+  readonly fromRow: number;
+  readonly toRow: number;
+  readonly acceptedAtMs: number;
+  /** The place in the stream after it. */
+  readonly place: StreamPlace | undefined;
+}
+
+/** Ticks of consecutive entries that go into one frame: frames end where an entry ends, so that positions are exact. */
+export interface GatheredPart {
+  /** Undefined: all rows from `fromRow` up to `toRow`. */
+  readonly rows: readonly number[] | undefined;
+  readonly fromRow: number;
+  readonly toRow: number;
+  readonly lastEntry: number;
+  /** When the first and the last of the entries were accepted. */
+  readonly fromMs: number;
+  readonly toMs: number;
+}
+
+/** A frame is ended by the entry that reaches this; a larger entry goes in one frame. */
+const MAX_FRAME_TICKS = 512;
+
+/** The entries gathered since the last time that nobody waited for any. */
+export class GatheredEntries {
+  #entries: GatheredEntry[] = [];
+  readonly #positions: Record<CodecName, { entry: number; element: Buffer } | undefined> = {
+    json: undefined,
+    msgpack: undefined,
+  };
+
+  /** @returns its number */
+  add(entry: GatheredEntry): number {
+    return this.#entries.push(entry) - 1;
+  }
+
+  clear(): void {
+    this.#entries = [];
+    this.#positions.json = this.#positions.msgpack = undefined;
+  }
+
+  /** All ticks from an entry on. */
+  all(fromEntry: number): GatheredPart[] {
+    const parts: GatheredPart[] = [];
+    let first = fromEntry;
+    for (let last = fromEntry; last < this.#entries.length; last++) {
+      const next = this.#entries[last + 1];
+      const fromRow = this.#entries[first]?.fromRow ?? 0;
+      if (next !== undefined && next.toRow - fromRow <= MAX_FRAME_TICKS) continue;
+      parts.push(this.#part(first, last, undefined));
+      first = last + 1;
+    }
+    return parts;
+  }
+
+  /** These rows, which are of entries from `fromEntry` on. */
+  of(rows: readonly number[], fromEntry: number): GatheredPart[] {
+    if (rows.length <= MAX_FRAME_TICKS) return [this.#part(fromEntry, this.#entries.length - 1, rows)];
+    const parts: GatheredPart[] = [];
+    let first = fromEntry;
+    let from = 0;
+    let to = 0;
+    for (let last = fromEntry; last < this.#entries.length; last++) {
+      const before = to;
+      const end = this.#entries[last]?.toRow ?? 0;
+      while (to < rows.length && (rows[to] ?? 0) < end) to += 1;
+      if (to - from > MAX_FRAME_TICKS && before > from) {
+        parts.push(this.#part(first, last - 1, rows.slice(from, before)));
+        first = last;
+        from = before;
+      }
+    }
+    parts.push(this.#part(first, this.#entries.length - 1, rows.slice(from)));
+    return parts;
+  }
+
+  /** The `pos` element after an entry; undefined where its place is not known. */
+  position(entry: number, codec: CodecName): Buffer | undefined {
+    const known = this.#positions[codec];
+    if (known?.entry === entry) return known.element;
+    const place = this.#entries[entry]?.place;
+    if (place === undefined) return undefined;
+    const element = positionElement(codec, formatPosition(place));
+    this.#positions[codec] = { entry, element };
+    return element;
+  }
+
+  #part(first: number, last: number, rows: readonly number[] | undefined): GatheredPart {
+    const from = this.#entries[first];
+    const to = this.#entries[last];
+    return {
+      rows,
+      fromRow: from?.fromRow ?? 0,
+      toRow: to?.toRow ?? 0,
+      lastEntry: last,
+      fromMs: from?.acceptedAtMs ?? 0,
+      toMs: to?.acceptedAtMs ?? 0,
+    };
+  }
+}
