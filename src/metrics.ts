@@ -31,7 +31,7 @@ export class GatewayMetrics {
   readonly #totals = newTotals();
   readonly #liveLatency = new WeightedHistogram(
     'tickgate_live_latency_seconds',
-    'Time from a tick accepted to handed to the sockets of dashboards, by the clocks of both gateways.',
+    'Time from the oldest tick of a frame accepted to handed to a socket, once a tick and dashboard, by both gateways’ clocks.',
     LIVE_SECONDS,
   );
   readonly #commitLatency = new WeightedHistogram(

@@ -51,8 +51,8 @@ export type DropReason = 'slow' | 'resume' | 'buffer';
 export interface FanoutObserver {
   /** Ticks handed to sockets: how many times, in how many frames, of how many bytes. */
   onSent?(deliveries: number, frames: number, bytes: number): void;
-  /** From accepted to handed to sockets, for `ticks` ticks. */
-  onLatency?(latencyMs: number, ticks: number): void;
+  /** From the oldest tick of a frame accepted to handed to sockets, for so many deliveries. */
+  onLatency?(latencyMs: number, deliveries: number): void;
   onDropped?(reason: DropReason, deliveries: number): void;
   /** A gap was told to one dashboard. */
   onGap?(reason: DropReason): void;

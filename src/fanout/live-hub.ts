@@ -84,6 +84,8 @@ export class LiveHub implements Disposable {
       onPrimed: () => {
         this.#isStreamKnown = true;
         this.#becomeReady();
+        // Whoever subscribed before has no position yet to come back to.
+        for (const subscriber of this.#subscribers) subscriber.tellPosition();
       },
       onHole: (hole) => this.#onHole(hole),
       onFilled: (entries) => observer.onFilled?.(entries),

@@ -181,7 +181,7 @@ export class TickDelivery implements Disposable {
         member.offer(shared, nowMs);
         if (member.isHolding) this.watch(member);
       }
-      this.#options.observer.onLatency?.(nowMs - part.fromMs, shared.frame.count);
+      this.#options.observer.onLatency?.(nowMs - part.fromMs, shared.frame.count * members.size);
     }
   }
 
