@@ -223,7 +223,7 @@ const SETTINGS: { readonly [Name in keyof Config]: Setting<Config[Name]> } = {
   maxLiveMessageBytes: integer('MAX_LIVE_MESSAGE_BYTES', 32 * KIB, 256, MIB, 'largest message of a dashboard'),
   maxFrameTicks: integer('MAX_FRAME_TICKS', 5_000, 1, 100_000, 'ticks a frame may hold'),
   maxFrameDays: integer('MAX_FRAME_DAYS', 366, 1, 2_000, 'days the ticks of one frame may span'),
-  windowFrames: integer('WINDOW_FRAMES', 4_096, 1, 1_000_000, 'uncommitted frames of a feed before it is paused'),
+  windowFrames: integer('WINDOW_FRAMES', 4_096, 1, 10_000_000, 'uncommitted frames of a feed before it is paused'),
   windowTicks: integer('WINDOW_TICKS', 500_000, 1, 100_000_000, 'uncommitted ticks of a feed before it is paused'),
   takeoverIntervalMs: integer(
     'TAKEOVER_INTERVAL_MS',

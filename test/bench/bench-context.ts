@@ -63,5 +63,5 @@ export async function stopProfiled(context: BenchContext, gateway: BenchGateway,
 export const UNBOUNDED: Readonly<Record<string, string>> = {
   BUFFER_MAX_TICKS: '1000000000',
   WINDOW_TICKS: '100000000',
-  WINDOW_FRAMES: '1000000',
+  WINDOW_FRAMES: '10000000',
 };
