@@ -264,7 +264,7 @@ const SETTINGS: { readonly [Name in keyof Config]: Setting<Config[Name]> } = {
   ),
   liveSlowMs: integer('LIVE_SLOW_MS', 5_000, 100, HOUR_MS, 'a dashboard whose queue stays full so long is closed'),
   liveMaxSymbols: integer('LIVE_MAX_SYMBOLS', 512, 1, 100_000, 'symbols a dashboard may name; * counts as none'),
-  liveCoalesceMs: integer('LIVE_COALESCE_MS', 10, 0, 1_000, 'longest time live ticks are gathered under load'),
+  liveCoalesceMs: integer('LIVE_COALESCE_MS', 9, 0, 1_000, 'longest time live ticks are gathered under load'),
   maxConnections: integer('MAX_CONNECTIONS', 10_000, 1, 1_000_000, 'open sockets'),
   maxUnauthenticatedPerAddress: integer(
     'MAX_UNAUTHENTICATED_PER_ADDRESS',

@@ -15,6 +15,8 @@ import { JudgeRounds } from './judge-rounds.ts';
 
 const STANDBY_MS = 500;
 const MAX_POLL_MS = 20;
+/** A flush of this part of the largest one is followed by the next without waiting. */
+const BUSY_PART = 10;
 const FIRST_RETRY_MS = 100;
 const MAX_RETRY_MS = 5_000;
 
@@ -32,6 +34,7 @@ export class FlushCoordinator {
   #session: FlushSession | undefined;
   #retryMs = FIRST_RETRY_MS;
   #lastFlushMs = 0;
+  #lastRows = 0;
   #wanted = false;
   /** Waiting as the leader with nothing wrong: only such a wait ends when a flush is asked for. */
   #isReadyToFlush = false;
@@ -139,7 +142,9 @@ export class FlushCoordinator {
     const isOverdue = Date.now() - this.#lastFlushMs >= this.#options.flushIntervalMs;
     const wanted = this.#wanted;
     this.#wanted = false;
-    if (isOverdue || wanted) {
+    // Under load the next batch has gathered while the last one was stored: waiting would only leave PostgreSQL idle.
+    const isBusy = this.#lastRows >= this.#options.limits.maxTicks / BUSY_PART;
+    if (isOverdue || wanted || isBusy) {
       this.#lastFlushMs = Date.now();
       return true;
     }
@@ -162,6 +167,7 @@ export class FlushCoordinator {
     const session = this.#session;
     if (session === undefined) return undefined;
     const report = await this.#cycle.flushOnce(session, !this.#stopping);
+    this.#lastRows = report?.rows ?? 0;
     if (report !== undefined && report.rows + report.rejected > 0) this.#observer.onFlush?.(report);
     return report;
   }
