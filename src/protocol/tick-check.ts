@@ -199,7 +199,7 @@ export class TickChecker {
       return nowMicros;
     }
     if (reader.isTimestamp()) return reader.timestampMicros();
-    if ((byte & 0xe0) === 0xa0 || byte === 0xd9) return parseIsoMicros(reader.text());
+    if ((byte & 0xe0) === 0xa0 || (byte >= 0xd9 && byte <= 0xdb)) return parseIsoMicros(reader.text());
     return readNumber(reader);
   }
 
