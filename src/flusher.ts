@@ -18,6 +18,7 @@ import { FeedWatermarks } from './store/feed-watermarks.ts';
 import { connectPostgres, createPostgresPool } from './store/postgres-connection.ts';
 import { dropOldChunks } from './store/retention.ts';
 import { classifySqlState, sqlStateOf } from './store/sql-state.ts';
+import { TickChunks } from './store/tick-chunks.ts';
 import { upsertBars } from './store/upsert-bars.ts';
 
 const COMMAND_TIMEOUT_MS = 5_000;
@@ -129,12 +130,14 @@ class TimescaleFlushStore implements CoordinatorStore {
   readonly #pool: Pool;
   readonly #watermarks: FeedWatermarks;
   #schema: SchemaCheck | undefined;
+  #chunks: TickChunks;
 
   constructor(config: Config, pool: Pool) {
     this.#config = config;
     this.prefix = config.ticksPrefix;
     this.#pool = pool;
     this.#watermarks = new FeedWatermarks(pool, config.ticksPrefix);
+    this.#chunks = new TickChunks(config.ticksPrefix);
     const hash = createHash('sha256').update(`tickgate:${config.ticksPrefix}`).digest();
     this.lockKey = [hash.readInt32BE(0), hash.readInt32BE(4)];
   }
@@ -152,6 +155,7 @@ class TimescaleFlushStore implements CoordinatorStore {
       const schema = await checkSchema(client, this.#config);
       for (const weakness of schema.weaknesses) if (!this.weaknesses.includes(weakness)) storeLogger.warn(weakness);
       this.#schema = schema;
+      this.#chunks = new TickChunks(this.prefix);
       return client;
     } catch (error) {
       await client.end().catch(() => undefined);
@@ -167,6 +171,15 @@ class TimescaleFlushStore implements CoordinatorStore {
     if (this.#schema?.hasDirectCompress === true && isDense)
       settings.push('SET LOCAL timescaledb.enable_direct_compress_copy = on;');
     return settings.join(' ');
+  }
+
+  async copyTarget(client: Parameters<typeof upsertBars>[0], { columns }: FlushBatch): Promise<string> {
+    const { fromMicros, toMicros } = columns.timeRange();
+    return this.#chunks.tableFor(client, fromMicros, toMicros);
+  }
+
+  leaveShortCut(): boolean {
+    return this.#chunks.distrust();
   }
 
   upsertBars(client: Parameters<typeof upsertBars>[0], bars: Parameters<typeof upsertBars>[2]) {

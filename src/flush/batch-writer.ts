@@ -25,6 +25,8 @@ export class SchemaDriftError extends Error {
 export interface BatchWriterOptions {
   readonly store: FlushStore & RefusalRules;
   readonly encoder: BatchEncoder;
+  /** See {@link runFlushTransaction}. */
+  readonly onCopying?: () => void;
 }
 
 /** How the store sorts and words errors. */
@@ -32,6 +34,11 @@ export interface RefusalRules {
   classify(error: unknown): ErrorClass;
   /** One line for logs and for the `reason` of a rejected tick, without the row's content. */
   describeRefusal(error: unknown): string;
+  /**
+   * Something was refused: for a while nothing but the table of ticks is copied into, whose word counts.
+   * @returns whether that is a change
+   */
+  leaveShortCut(): boolean;
 }
 
 /**
@@ -48,10 +55,11 @@ export async function writeBatch(
   let encoded = first;
   for (;;) {
     try {
-      return { result: await runFlushTransaction(client, options.store, encoded), written: encoded };
+      return { result: await runFlushTransaction(client, options.store, encoded, options.onCopying), written: encoded };
     } catch (error) {
       const kind = options.store.classify(error);
       if (kind === 'retry') throw error;
+      if (options.store.leaveShortCut()) continue;
       if (kind === 'schema-drift') throw new SchemaDriftError(options.store.describeRefusal(error), { cause: error });
       const row = await findRefusedRow(client, encoded, refused, error, options);
       if (row === undefined) throw new SchemaDriftError(options.store.describeRefusal(error), { cause: error });

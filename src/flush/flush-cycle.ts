@@ -108,10 +108,10 @@ export class FlushCycle {
       this.#pass(prepared, startedMs);
       return NOTHING_FLUSHED;
     }
-    const options = { store: this.#store, encoder: slot.encoder };
-    const writing = session.exclusively(() => writeBatch(session.client, encoded, options));
-    if (prefetch && !this.#isAtEnd) this.#prefetch(batch, slot);
-    const { result, written } = await writing;
+    // Not before PostgreSQL is busy: until then our processor time is what it waits for.
+    const onCopying = prefetch && !this.#isAtEnd ? () => this.#prefetch(batch, slot) : undefined;
+    const options = { store: this.#store, encoder: slot.encoder, ...(onCopying && { onCopying }) };
+    const { result, written } = await session.exclusively(() => writeBatch(session.client, encoded, options));
     if (result.outcome !== 'committed') {
       await this.discard();
       if (result.outcome === 'no-lock') session.leads = false;
@@ -148,6 +148,7 @@ export class FlushCycle {
   }
 
   #prefetch(batch: FlushBatch, busy: Slot): void {
+    if (this.#prefetched !== undefined) return;
     const other = this.#slots[0] === busy ? this.#slots[1] : this.#slots[0];
     const after = batch.passed.at(-1)?.id ?? this.reader.cursor;
     this.#prefetched = this.#prepare(after, rowsAfter(this.#rows, batch), other);

@@ -43,6 +43,8 @@ export interface FlushStore {
   readonly lockKey: readonly [number, number];
   /** Statements for the start of a transaction, after BEGIN: `SET LOCAL …`. */
   settingsFor(batch: FlushBatch): string;
+  /** The table that the batch's ticks are copied into: the ticks, or a part of them that takes them faster. */
+  copyTarget(client: Client, batch: FlushBatch): Promise<string>;
   /** Merges bars, in this transaction, and returns them as they are stored now. */
   upsertBars(client: Client, bars: readonly MinuteBar[]): Promise<readonly MinuteBar[]>;
 }
@@ -67,6 +69,8 @@ export const WRITE_AHEAD_BYTES: number = 512 * 1024;
  * Runs one flush as one READ COMMITTED transaction on a client that nobody else uses: lock, rows, COPY, rejected
  * ticks, gaps, bars, compare-and-set, COMMIT. Talks to nobody but PostgreSQL between BEGIN and COMMIT.
  *
+ * @param onCopying called, maybe several times, whenever PostgreSQL has been handed as much as it is to have for now:
+ *   there is time for something else
  * @throws what PostgreSQL or the connection throws, after a ROLLBACK where one is possible. A thrown error may hide a
  *   commit: the caller reads the rows again instead of guessing.
  */
@@ -74,6 +78,7 @@ export async function runFlushTransaction(
   client: Client,
   store: FlushStore,
   encoded: EncodedBatch,
+  onCopying: () => void = () => undefined,
 ): Promise<TransactionResult> {
   const begun = await begin(client, store, encoded.batch);
   if (!begun) {
@@ -86,7 +91,8 @@ export async function runFlushTransaction(
       await client.query('ROLLBACK');
       return { outcome: 'stale', rows };
     }
-    if (encoded.rows > 0) await copyTicks(client, store.prefix, encoded.copyBytes);
+    if (encoded.rows > 0)
+      await copyTicks(client, await store.copyTarget(client, encoded.batch), encoded.copyBytes, onCopying);
     if (encoded.rejected.length > 0) await insertRejected(client, store.prefix, encoded.rejected);
     await insertGaps(client, store.prefix, encoded.batch);
     const bars = encoded.bars.length > 0 ? await store.upsertBars(client, encoded.bars) : [];
@@ -129,9 +135,14 @@ function sameRows(actual: ReadonlyMap<string, FeedRow>, assumed: ReadonlyMap<str
   return true;
 }
 
-async function copyTicks(client: Client, prefix: string, bytes: Buffer): Promise<void> {
+async function copyTicks(
+  client: Client,
+  table: string,
+  bytes: Buffer,
+  onCopying: () => void = () => undefined,
+): Promise<void> {
   const stream = client.query(
-    copyFrom(`COPY ${prefix}_ticks (time, symbol, price, volume) FROM STDIN (FORMAT binary)`, {
+    copyFrom(`COPY ${table} (time, symbol, price, volume) FROM STDIN (FORMAT binary)`, {
       highWaterMark: WRITE_AHEAD_BYTES,
     }),
   );
@@ -146,9 +157,13 @@ async function copyTicks(client: Client, prefix: string, bytes: Buffer): Promise
   );
   for (let at = 0; at < bytes.length && !state.failed; at += MESSAGE_BYTES) {
     const goesOn = stream.write(bytes.subarray(at, at + MESSAGE_BYTES));
-    if (!goesOn) await Promise.race([once(stream, 'drain').catch(() => undefined), settled]);
+    if (!goesOn) {
+      onCopying();
+      await Promise.race([once(stream, 'drain').catch(() => undefined), settled]);
+    }
   }
   if (!state.failed) stream.end();
+  onCopying();
   await done;
 }
 
@@ -159,7 +174,7 @@ async function copyTicks(client: Client, prefix: string, bytes: Buffer): Promise
 export async function probeCopy(client: Client, store: FlushStore, bytes: Buffer): Promise<void> {
   await client.query('BEGIN');
   try {
-    await copyTicks(client, store.prefix, bytes);
+    await copyTicks(client, `${store.prefix}_ticks`, bytes);
   } finally {
     await client.query('ROLLBACK').catch(() => undefined);
   }

@@ -9,17 +9,18 @@ import { REJECT_REASONS } from './tick.ts';
  *
  * Layout (varint = unsigned LEB128, text = varint length + UTF-8):
  *
- *     1 byte   format version, 1
+ *     1 byte   format version, 2
  *     1 byte   flags: 1 = live (shown to dashboards)
  *     text     feed
  *     text     writer: the instance that sent the frames
  *     varint   prev: the seq before the first frame
  *     varint   acceptedAt: milliseconds since the epoch, the gateway's clock
  *     varint   number of frames, then for each:
- *       varint   seq − prev
- *       varint   2 × ticks, + 1 for a skip (which has no ticks)
+ *       varint   8 × ticks, + 1 for a skip (which has no ticks), + 2 where ticks were rejected, + 4 where numbers were
+ *                left out: what most frames have none of costs them nothing
+ *       varint   (+ 4) seq − prev; else it is 1
  *       varint   bytes of its rows
- *       varint   number of rejected ticks, then for each: varint index, 1 byte reason, varint length, raw bytes
+ *       varint   (+ 2) number of rejected ticks, then for each: varint index, 1 byte reason, varint length, raw bytes
  *     bytes    the rows of all frames, each a msgpack array (see `CheckedTicks.rows`)
  */
 export interface EntryFrame {
@@ -40,9 +41,15 @@ export interface StreamEntry {
   readonly frames: readonly EntryFrame[];
 }
 
-const FORMAT_VERSION = 1;
+const FORMAT_VERSION = 2;
 const FLAG_LIVE = 1;
+const KIND_SKIP = 1;
+const KIND_REJECTED = 2;
+const KIND_STEP = 4;
+/** The ticks are counted above these bits; not by shifting, since a count read from bytes may have more than 32. */
+const KINDS = 8;
 const NO_ROWS = Buffer.alloc(0);
+const NOTHING_REJECTED: readonly RejectedTick[] = [];
 
 const writer = new ByteWriter();
 
@@ -58,9 +65,13 @@ export function encodeStreamEntry(entry: StreamEntry): Buffer {
   out.varint(entry.acceptedAtMs);
   out.varint(entry.frames.length);
   for (const frame of entry.frames) {
-    out.varint(frame.seq - frame.prev);
-    out.varint(frame.count * 2 + (frame.skip ? 1 : 0));
+    const step = frame.seq - frame.prev;
+    const kind =
+      (frame.skip ? KIND_SKIP : 0) | (frame.rejected.length > 0 ? KIND_REJECTED : 0) | (step === 1 ? 0 : KIND_STEP);
+    out.varint(frame.count * KINDS + kind);
+    if (step !== 1) out.varint(step);
     out.varint(frame.rows.length);
+    if (frame.rejected.length === 0) continue;
     out.varint(frame.rejected.length);
     for (const tick of frame.rejected) {
       out.varint(tick.index);
@@ -89,15 +100,16 @@ export function decodeStreamEntry(bytes: Buffer): StreamEntry {
   const headers: Array<Omit<EntryFrame, 'rows'> & { bytes: number }> = [];
   const frameCount = input.varint();
   for (let i = 0; i < frameCount; i++) {
-    const seq = prev + input.varint();
     const countAndKind = input.varint();
+    const kind = countAndKind % KINDS;
+    const seq = prev + ((kind & KIND_STEP) === 0 ? 1 : input.varint());
     const rowBytes = input.varint();
-    const rejected = readRejected(input);
+    const rejected = (kind & KIND_REJECTED) === 0 ? NOTHING_REJECTED : readRejected(input);
     headers.push({
       seq,
       prev,
-      skip: countAndKind % 2 === 1,
-      count: Math.floor(countAndKind / 2),
+      skip: (kind & KIND_SKIP) !== 0,
+      count: Math.floor(countAndKind / KINDS),
       bytes: rowBytes,
       rejected,
     });

@@ -74,6 +74,18 @@ export class TickColumns {
     this.length = 0;
   }
 
+  /** Earliest and latest time; infinite where there is no tick. */
+  timeRange(): { readonly fromMicros: number; readonly toMicros: number } {
+    let fromMicros = Number.POSITIVE_INFINITY;
+    let toMicros = Number.NEGATIVE_INFINITY;
+    for (let row = 0; row < this.length; row++) {
+      const time = this.timeMicros[row] ?? 0;
+      if (time < fromMicros) fromMicros = time;
+      if (time > toMicros) toMicros = time;
+    }
+    return { fromMicros, toMicros };
+  }
+
   /**
    * Appends canonical rows (see `CheckedTicks.rows`) that stand in `bytes[start, end)`.
    * @returns how many

@@ -61,6 +61,7 @@ const store = (meanwhile: (client: Client) => Promise<unknown> = () => Promise.r
   prefix,
   lockKey: LOCK_KEY,
   settingsFor: () => '',
+  copyTarget: () => Promise.resolve(`${prefix}_ticks`),
   upsertBars: async (client, bars) => {
     await meanwhile(client);
     return upsertBars(client, prefix, bars);
