@@ -4,10 +4,10 @@ import type { AppendBuffer, AppendResult } from './feed-ports.ts';
 /** Bounds of one entry: small enough for Redis to move at once, large enough to carry a turn's frames. */
 const MAX_RUN_BYTES = 192 * 1024;
 /**
- * Frames of one tick take 30 bytes each: 460 of them fill a 14 KiB block of Redis's allocator. Above that its blocks are
+ * Frames of one tick take 31 bytes each: 440 of them fill a 14 KiB block of Redis's allocator. Above that its blocks are
  * up to a fifth larger than what is put into them.
  */
-const MAX_RUN_FRAMES = 460;
+const MAX_RUN_FRAMES = 440;
 const FIRST_HOLD_MS = 20;
 const MAX_HOLD_MS = 500;
 

@@ -53,21 +53,32 @@ test.after(async () => {
   await rm(context.folder, { recursive: true, force: true });
 });
 
-function judge(measured: Partial<GuardMeasures>): void {
+/** A busy moment spoils one measurement; code that has become slower spoils them all. */
+const TRIES = 3;
+
+async function judge(measure: () => Promise<Partial<GuardMeasures>>): Promise<void> {
   const recorded = recordSchema.parse(JSON.parse(readFileSync(RECORD_FILE, 'utf8')));
-  if (process.env['BENCH_RECORD'] === '1') {
-    writeFileSync(RECORD_FILE, `${JSON.stringify({ ...recorded, ...measured }, undefined, 2)}\n`);
-    return;
+  let behind: string[] = [];
+  for (let tries = 0; tries < TRIES; tries++) {
+    const measured = await measure();
+    if (process.env['BENCH_RECORD'] === '1') {
+      writeFileSync(RECORD_FILE, `${JSON.stringify({ ...recorded, ...measured }, undefined, 2)}\n`);
+      return;
+    }
+    behind = fallenBehind(measured, recorded);
+    if (behind.length === 0) return;
   }
-  assert.equal(fallenBehind(measured, recorded), []);
+  assert.equal(behind, []);
 }
 
 test('the flush against psql’s copy', async (run) => {
-  const measured = await measureStoring(context);
-  if (Number.isNaN(measured.backendCpuRatio)) run.skip('the PostgreSQL of the environment runs elsewhere');
-  judge(measured);
+  await judge(async () => {
+    const measured = await measureStoring(context);
+    if (Number.isNaN(measured.backendCpuRatio)) run.skip('the PostgreSQL of the environment runs elsewhere');
+    return measured;
+  });
 });
 
-test('script calls a frame and Redis bytes a tick', async () => judge(await measureBuffering(context)));
+test('script calls a frame and Redis bytes a tick', () => judge(() => measureBuffering(context)));
 
-test('heap allocated a tick on the ingest path', async () => judge(await measureAllocations()));
+test('heap allocated a tick on the ingest path', () => judge(measureAllocations));
