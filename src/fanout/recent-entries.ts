@@ -3,13 +3,23 @@ import type { RawShownEntry } from './shown-sequence.ts';
 /** What an entry takes beside its bytes. */
 const OVERHEAD_BYTES = 256;
 
+interface KeptEntry extends Omit<RawShownEntry, 'data'> {
+  /** Where its bytes begin, counted from the first byte ever kept; modulo the ring's length, where they lie. */
+  readonly start: number;
+  readonly length: number;
+}
+
 /**
  * The newest shown entries, without a hole between them, bounded by bytes: dashboards that come back after a moment are
- * served from here.
+ * served from here. Their bytes are copied into a ring of fixed size: a message that were kept for seconds would be
+ * moved out of the young generation, and the memory of dead ones would pile up until the next full collection.
  */
 export class RecentEntries {
   readonly #maxBytes: number;
-  #entries: Array<RawShownEntry | undefined> = [];
+  /** Made with the first entry. */
+  #ring = Buffer.alloc(0);
+  #written = 0;
+  #entries: Array<KeptEntry | undefined> = [];
   #head = 0;
   #bytes = 0;
 
@@ -17,18 +27,17 @@ export class RecentEntries {
     this.#maxBytes = maxBytes;
   }
 
-  push(entry: RawShownEntry): void {
+  push({ id, shown, published, data }: RawShownEntry): void {
     const last = this.#entries.at(-1);
-    if (last !== undefined && entry.shown !== last.shown + 1) this.clear();
-    // Decoded, an entry of many small frames takes several times its bytes.
-    const { id, shown, published, data } = entry;
-    this.#entries.push({ id, shown, published, data });
-    this.#bytes += sizeOf(entry);
-    while (this.#bytes > this.#maxBytes && this.#head < this.#entries.length - 1) {
-      this.#bytes -= sizeOf(this.#entries[this.#head]);
-      this.#entries[this.#head] = undefined;
-      this.#head += 1;
-    }
+    if (last !== undefined && shown !== last.shown + 1) this.clear();
+    const start = this.#place(data.length);
+    while (this.#oldest !== undefined && this.#oldest.start < start + data.length - this.#ring.length)
+      this.#dropOldest();
+    data.copy(this.#ring, start % this.#ring.length);
+    this.#written = start + data.length;
+    this.#entries.push({ id, shown, published, start, length: data.length });
+    this.#bytes += data.length + OVERHEAD_BYTES;
+    while (this.#bytes > this.#maxBytes && this.#head < this.#entries.length - 1) this.#dropOldest();
     // Cutting the front of an array is linear: done when half of it is dead.
     if (this.#head * 2 <= this.#entries.length || this.#head < 1_024) return;
     this.#entries = this.#entries.slice(this.#head);
@@ -42,19 +51,46 @@ export class RecentEntries {
   }
 
   /**
-   * Entries after number `shown`, up to about `maxBytes` of them.
+   * Entries after number `shown`, up to about `maxBytes` of them, as copies.
    * @returns undefined where the first of them is not here any more
    */
   after(shown: number, maxBytes: number): readonly RawShownEntry[] | undefined {
-    const first = this.#entries[this.#head];
+    const first = this.#oldest;
     if (first === undefined || shown + 1 < first.shown) return undefined;
-    const from = this.#head + (shown + 1 - first.shown);
-    let to = from;
-    for (let bytes = 0; to < this.#entries.length && bytes < maxBytes; to++) bytes += sizeOf(this.#entries[to]);
-    return this.#entries.slice(from, to).filter((entry) => entry !== undefined);
+    const found: RawShownEntry[] = [];
+    let bytes = 0;
+    for (let at = this.#head + (shown + 1 - first.shown); at < this.#entries.length && bytes < maxBytes; at++) {
+      const kept = this.#entries[at];
+      if (kept === undefined) continue;
+      bytes += kept.length + OVERHEAD_BYTES;
+      found.push({ id: kept.id, shown: kept.shown, published: kept.published, data: this.#copyOf(kept) });
+    }
+    return found;
   }
-}
 
-function sizeOf(entry: RawShownEntry | undefined): number {
-  return entry === undefined ? 0 : entry.data.length + OVERHEAD_BYTES;
+  get #oldest(): KeptEntry | undefined {
+    return this.#entries[this.#head];
+  }
+
+  #dropOldest(): void {
+    this.#bytes -= (this.#oldest?.length ?? 0) + OVERHEAD_BYTES;
+    this.#entries[this.#head] = undefined;
+    this.#head += 1;
+  }
+
+  /** Where so many bytes go: behind the last ones, or at the ring's beginning where they would reach over its end. */
+  #place(length: number): number {
+    if (this.#ring.length === 0 || length > this.#ring.length) {
+      this.clear();
+      this.#ring = Buffer.allocUnsafeSlow(Math.max(length, this.#maxBytes));
+      this.#written = 0;
+    }
+    const offset = this.#written % this.#ring.length;
+    return offset + length > this.#ring.length ? this.#written + this.#ring.length - offset : this.#written;
+  }
+
+  #copyOf({ start, length }: KeptEntry): Buffer {
+    const offset = start % this.#ring.length;
+    return Buffer.from(this.#ring.subarray(offset, offset + length));
+  }
 }

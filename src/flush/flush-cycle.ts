@@ -33,6 +33,9 @@ const BEHIND_FACTOR = 3;
 
 /** Symbols remembered between batches before the tables are made anew. */
 const MAX_KNOWN_SYMBOLS = 100_000;
+/** After so many batches in a row that take a quarter of the scratch space or less, it is given back; if it is much. */
+const ROOMY_BATCHES = 200;
+const ROOMY_ROWS = 65_536;
 
 /**
  * One batch after another from the stream into the database. While a batch is copied the next is read and encoded on
@@ -52,6 +55,7 @@ export class FlushCycle {
   #incarnation: string | undefined;
   #handled = 0;
   #isAtEnd = false;
+  #roomyBatches = 0;
 
   constructor(buffer: CoordinatorBuffer, store: CoordinatorStore, options: CoordinatorOptions) {
     this.#buffer = buffer;
@@ -195,7 +199,7 @@ export class FlushCycle {
       if (batch.leftOver.has(entry.id)) this.#retained.leftOver(entry);
       else this.#retained.committed(entry.id, entry.bytes, nowMs);
     }
-    this.#renewCrowdedSlots();
+    this.#renewSlots(batch.columns);
   }
 
   /** Tells the feeds, the fast way; where it fails they learn it by the gateways' look. */
@@ -217,9 +221,14 @@ export class FlushCycle {
     }
   }
 
-  #renewCrowdedSlots(): void {
+  /** Scratch space for what a stall had piled up is not kept for ever, nor are symbols that were seen once. */
+  #renewSlots({ length, capacity }: TickColumns): void {
+    this.#roomyBatches = capacity < ROOMY_ROWS || length * 4 > capacity ? 0 : this.#roomyBatches + 1;
+    const isRoomy = this.#roomyBatches > ROOMY_BATCHES;
     const isCrowded = this.#slots.some((slot) => slot.columns.symbolTable.names.length > MAX_KNOWN_SYMBOLS);
-    if (isCrowded && this.#prefetched === undefined) this.#slots = [newSlot(), newSlot()];
+    if ((!isRoomy && !isCrowded) || this.#prefetched !== undefined) return;
+    this.#slots = [newSlot(), newSlot()];
+    this.#roomyBatches = 0;
   }
 }
 

@@ -74,6 +74,11 @@ export class TickColumns {
     this.length = 0;
   }
 
+  /** Rows for which there is room. */
+  get capacity(): number {
+    return this.price.length;
+  }
+
   /** Earliest and latest time; infinite where there is no tick. */
   timeRange(): { readonly fromMicros: number; readonly toMicros: number } {
     let fromMicros = Number.POSITIVE_INFINITY;

@@ -1,11 +1,20 @@
+import * as fc from 'fast-check';
 import * as assert from 'uvu/assert';
 import { RecentEntries } from '../../src/fanout/recent-entries.ts';
+import type { RawShownEntry } from '../../src/fanout/shown-sequence.ts';
 import { suite } from '../support/suite.ts';
 import { shownEntry } from './entries.ts';
 
 const test = suite('the newest entries in memory');
 /** With its overhead an entry of the tests takes 1,000 bytes. */
 const DATA_BYTES = 744;
+
+const kept = (entry: RawShownEntry | undefined): Partial<RawShownEntry> => ({
+  id: entry?.id ?? '',
+  shown: entry?.shown ?? 0,
+  published: entry?.published ?? 0,
+  data: entry?.data ?? Buffer.alloc(0),
+});
 
 const numbers = (entries: ReturnType<RecentEntries['after']>): number[] | undefined =>
   entries?.map(({ shown }) => shown);
@@ -41,4 +50,27 @@ test('a hundred thousand entries pass through, the bound holds', () => {
   assert.equal(numbers(recent.after(99_998, 1e9)), [99_999, 100_000]);
   assert.is(recent.after(99_800, 1e9), undefined);
   assert.is(recent.after(99_900, 1e9)?.length, 100);
+});
+
+test('whatever their sizes, the bytes come back as they were, and what is handed out stays as it is', () => {
+  fc.assert(
+    fc.property(fc.array(fc.integer({ min: 0, max: 900 }), { minLength: 1, maxLength: 200 }), (sizes) => {
+      const recent = new RecentEntries(4_000);
+      const pushed = sizes.map((size, at) => ({ ...shownEntry(at + 1, 0), data: Buffer.alloc(size, at) }));
+      let early: ReturnType<RecentEntries['after']>;
+      for (const entry of pushed) {
+        recent.push(entry);
+        early ??= recent.after(0, 1e9);
+      }
+      assert.equal(early, [kept(pushed[0])]);
+      const oldest = pushed.find(({ shown }) => recent.after(shown - 1, 1e9) !== undefined);
+      const found = recent.after((oldest?.shown ?? 0) - 1, 1e9);
+      assert.equal(found, pushed.slice(pushed.length - (found?.length ?? 0)).map(kept));
+      // Everything that the bound leaves room for is there.
+      const [next] = pushed.slice(0, -(found?.length ?? 0)).slice(-1);
+      const bytes = (found ?? []).reduce((sum, { data }) => sum + data.length + 256, 0);
+      assert.ok(next === undefined || bytes + next.data.length + 256 > 4_000 - 900);
+    }),
+    { numRuns: 300 },
+  );
 });
