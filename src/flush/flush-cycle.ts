@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import { flushLogger } from '../logger.ts';
 import { describeError } from '../errors.ts';
 import { encodeFlushNotice } from '../protocol/flush-notice.ts';
@@ -28,8 +29,12 @@ interface Prepared {
 
 const NOTHING_FLUSHED: FlushReport = { rows: 0, rejected: 0, flushMs: 0, committedAtMs: 0, passed: [] };
 
-/** Batches grow by so much while the stream is behind: larger sorted runs are cheaper for the index. */
-const BEHIND_FACTOR = 3;
+/**
+ * Batches grow by so much while the stream is behind, within these bounds: rows of one symbol then fill whole pages of
+ * the index. Not by more, since a feed whose window is full waits for the commit, and goes on in as large a burst.
+ */
+const BEHIND_FACTOR = { least: 1.5, most: 3 };
+const BEHIND_ROWS_A_SYMBOL = 600;
 
 /** Symbols remembered between batches before the tables are made anew. */
 const MAX_KNOWN_SYMBOLS = 100_000;
@@ -96,6 +101,13 @@ export class FlushCycle {
     this.#maxTicks = Math.max(1, this.#maxTicks >> 1);
   }
 
+  #grow(symbols: number): void {
+    const { maxTicks } = this.#options.limits;
+    const { least, most } = BEHIND_FACTOR;
+    const wanted = this.#isAtEnd ? 1 : Math.min(most, Math.max(least, (symbols * BEHIND_ROWS_A_SYMBOL) / maxTicks));
+    this.#maxTicks = Math.min(maxTicks * wanted, this.#maxTicks * 2);
+  }
+
   /**
    * Flushes one batch.
    * @param prefetch whether to make the next one ready meanwhile
@@ -122,7 +134,7 @@ export class FlushCycle {
       return NOTHING_FLUSHED;
     }
     for (const [feed, row] of rowsAfter(batch.assumed, batch)) this.#rows.set(feed, row);
-    this.#maxTicks = Math.min(this.#options.limits.maxTicks * (this.#isAtEnd ? 1 : BEHIND_FACTOR), this.#maxTicks * 2);
+    this.#grow(batch.columns.symbolTable.names.length);
     const committedAtMs = Date.now();
     const report = {
       rows: written.rows,
@@ -164,6 +176,8 @@ export class FlushCycle {
     const rows = await this.#withMissingRows(read, known);
     const limits = { ...this.#options.limits, maxTicks: this.#maxTicks };
     const batch = planBatch(read.entries, rows, limits, slot.columns);
+    // Planning and encoding a large batch take tens of milliseconds each: sockets get a turn between them.
+    await setImmediate();
     return { read, batch, encoded: slot.encoder.encode(batch, new Map()), slot };
   }
 

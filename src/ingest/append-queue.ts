@@ -1,4 +1,5 @@
-import { encodeStreamEntry, type EntryFrame } from '../protocol/stream-entry.ts';
+import { ByteWriter } from '../protocol/byte-writer.ts';
+import { type EntryFrame, writeStreamEntry } from '../protocol/stream-entry.ts';
 import type { AppendBuffer, AppendResult } from './feed-ports.ts';
 
 /** Bounds of one entry: small enough for Redis to move at once, large enough to carry a turn's frames. */
@@ -32,6 +33,11 @@ export interface AppendQueueOptions {
 export class AppendQueue {
   readonly #options: AppendQueueOptions;
   #waiting: EntryFrame[] = [];
+  /**
+   * Where entries are encoded while frames keep coming: the next one only when this one is answered. One that stays
+   * unanswered is the last.
+   */
+  #entry: ByteWriter | undefined;
   #isRunning = false;
   #isEnded = false;
   #idle: (() => void) | undefined;
@@ -73,6 +79,7 @@ export class AppendQueue {
       }
       this.#options.onAppended(frames.at(-1)?.seq ?? 0, frames);
     }
+    this.#entry = undefined;
     this.#isRunning = false;
     this.#idle?.();
   }
@@ -95,6 +102,8 @@ export class AppendQueue {
     const { buffer, feed, session, writer, live, onHold } = this.#options;
     let ticks = 0;
     for (const frame of frames) ticks += frame.count;
+    const entry = (this.#entry ??= new ByteWriter());
+    writeStreamEntry(entry, { feed, writer, live, acceptedAtMs: Date.now(), frames });
     const request = {
       feed,
       session,
@@ -103,7 +112,7 @@ export class AppendQueue {
       prev: frames[0]?.prev ?? 0,
       last: frames.at(-1)?.seq ?? 0,
       ticks,
-      entry: encodeStreamEntry({ feed, writer, live, acceptedAtMs: Date.now(), frames }),
+      entry: entry.view(),
     };
     let holdMs = FIRST_HOLD_MS;
     for (;;) {

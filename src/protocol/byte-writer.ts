@@ -18,6 +18,11 @@ export class ByteWriter {
     this.#length = 0;
   }
 
+  /** What was written, valid until something else is. */
+  view(): Buffer {
+    return this.#bytes.subarray(0, this.#length);
+  }
+
   /** A copy of what was written, safe to keep. */
   copy(): Buffer {
     return Buffer.from(this.#bytes.subarray(0, this.#length));

@@ -53,9 +53,14 @@ const NOTHING_REJECTED: readonly RejectedTick[] = [];
 
 const writer = new ByteWriter();
 
-/** @param entry frames must be consecutive: each `prev` the `seq` before it. */
+/** The entry as bytes of its own; see {@link writeStreamEntry}. */
 export function encodeStreamEntry(entry: StreamEntry): Buffer {
-  const out = writer;
+  writeStreamEntry(writer, entry);
+  return writer.copy();
+}
+
+/** @param entry frames must be consecutive: each `prev` the `seq` before it. */
+export function writeStreamEntry(out: ByteWriter, entry: StreamEntry): void {
   out.reset();
   out.byte(FORMAT_VERSION);
   out.byte(entry.live ? FLAG_LIVE : 0);
@@ -81,7 +86,6 @@ export function encodeStreamEntry(entry: StreamEntry): Buffer {
     }
   }
   for (const frame of entry.frames) out.raw(frame.rows);
-  return out.copy();
 }
 
 /**
