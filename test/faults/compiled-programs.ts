@@ -2,6 +2,7 @@ import { existsSync, readdirSync, statSync } from 'node:fs';
 import { copyFile, mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { hashText } from '../../clients/simulator/random.ts';
+import { bundlePage, PAGE_BUNDLE } from '../../src/page-bundle.ts';
 import { findAssets } from '../../src/stack/build-package.ts';
 import { lastLines, runCommand } from '../../src/stack/run-command.ts';
 
@@ -9,7 +10,11 @@ export const PROJECT_ROOT: string = resolve(import.meta.dirname, '../..');
 /** Inside node_modules, so that the packages are found from there; nothing of it is ever published. */
 const CACHE = join(PROJECT_ROOT, 'node_modules/.cache');
 const NAME = 'tickgate-faults-';
+const PAGE = 'clients/dashboard';
 const KEEP_MS = 2 * 3_600_000;
+
+/** Where a whole test run has told its files to find the compiled programs. */
+export const PROGRAMS_VARIABLE = 'TICKGATE_TEST_PROGRAMS';
 
 /**
  * Compiles the programs, unless that has been done for these very sources: fault tests start processes a hundred
@@ -31,6 +36,7 @@ export async function compilePrograms(): Promise<string> {
     await mkdir(dirname(target), { recursive: true });
     await copyFile(join(PROJECT_ROOT, file), target);
   }
+  await writeFile(join(fresh, PAGE, PAGE_BUNDLE), await bundlePage(join(PROJECT_ROOT, PAGE, 'dashboard.ts')));
   await writeFile(join(fresh, 'package.json'), '{"type":"module"}');
   // Another test file may have been faster.
   await rename(fresh, folder).catch(() => rm(fresh, { recursive: true, force: true }));

@@ -2,10 +2,12 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Redis } from 'ioredis';
 import type { Client } from 'pg';
 import type { Config } from '../../src/config.ts';
+import { PROGRAMS_VARIABLE } from '../faults/compiled-programs.ts';
 import { openFreshDatabase } from '../store/fresh-database.ts';
 
 /** A deployment of its own for one test file: database, prefix, keys; on the Redis and PostgreSQL of the environment. */
@@ -74,9 +76,11 @@ export async function openTestMarket(): Promise<TestMarket> {
   };
 }
 
-/** Starts a command as a process of its own, in this environment. */
+/** Starts a command as a process of its own, in this environment: compiled in a whole test run, else from its sources. */
 export function commandIn(environment: Record<string, string>, args: readonly string[]): ChildProcess {
-  return spawn(process.execPath, ['--import', 'tsx', 'src/cli.ts', ...args], {
+  const programs = process.env[PROGRAMS_VARIABLE];
+  const cli = programs === undefined ? ['--import', 'tsx', 'src/cli.ts'] : [join(programs, 'src/cli.js')];
+  return spawn(process.execPath, [...cli, ...args], {
     cwd: PROJECT,
     env: { ...process.env, ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
