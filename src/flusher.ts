@@ -94,9 +94,9 @@ export class Flusher implements AsyncDisposable {
   }
 
   /** Flushes everything once, for a command. @returns ticks stored; undefined when another coordinator leads */
-  async flushAll(): Promise<number | undefined> {
+  async flushAll(onLeading?: () => void): Promise<number | undefined> {
     await this.#reader.connect();
-    return this.coordinator.flushAll();
+    return this.coordinator.flushAll(onLeading);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

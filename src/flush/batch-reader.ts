@@ -7,6 +7,8 @@ import type { ReadEntry } from './flush-batch.ts';
 export interface SourcePage {
   readonly run: string;
   readonly incarnation: string | undefined;
+  /** Ticks in the stream that no flush has handled. */
+  readonly pendingTicks: number;
   readonly entries: ReadonlyArray<{
     readonly id: string;
     readonly feed: string;
@@ -25,6 +27,8 @@ export interface ReadBatch {
   readonly run: string;
   readonly incarnation: string | undefined;
   readonly entries: readonly ReadEntry[];
+  /** Ticks in the stream that no flush had handled when it was read. */
+  readonly pendingTicks: number;
   /** True when the reading stopped at the stream's end. */
   readonly atEnd: boolean;
 }
@@ -84,7 +88,10 @@ export class BatchReader {
         this.rewind();
         if (from === undefined && entries.length === 0) {
           if (!isFirst) flushLogger.info({ run: page.run }, 'another stream: reading from its start');
-        } else return { run: page.run, incarnation: page.incarnation, entries: [], atEnd: false };
+        } else {
+          const { run, incarnation, pendingTicks } = page;
+          return { run, incarnation, pendingTicks, entries: [], atEnd: false };
+        }
       }
       for (const raw of page.entries) {
         const entry = readEntry(raw);
@@ -96,7 +103,8 @@ export class BatchReader {
       if (page.entries.length > 0) this.#entryBytes = Math.max(64, bytes / entries.length);
       const atEnd = page.entries.length < pageEntries;
       if (atEnd || ticks >= maxTicks || bytes >= MAX_BATCH_BYTES) {
-        return { run: page.run, incarnation: page.incarnation, entries, atEnd };
+        const { run, incarnation, pendingTicks } = page;
+        return { run, incarnation, pendingTicks, entries, atEnd };
       }
     }
   }

@@ -88,12 +88,14 @@ export class FlushCoordinator {
 
   /**
    * Flushes once everything that is in the buffer, for a command.
+   * @param onLeading it is connected and leads, and begins to read
    * @returns ticks stored, or undefined when another coordinator leads
    * @throws what kept it from flushing
    */
-  async flushAll(): Promise<number | undefined> {
+  async flushAll(onLeading: () => void = () => undefined): Promise<number | undefined> {
     try {
       if (!(await this.#lead())) return undefined;
+      onLeading();
       let stored = 0;
       for (let report = await this.#flushOnce(); report !== undefined; report = await this.#flushOnce())
         stored += report.rows;

@@ -31,10 +31,15 @@ const NOTHING_FLUSHED: FlushReport = { rows: 0, rejected: 0, flushMs: 0, committ
 
 /**
  * Batches grow by so much while the stream is behind, within these bounds: rows of one symbol then fill whole pages of
- * the index. Not by more, since a feed whose window is full waits for the commit, and goes on in as large a burst.
+ * the index. Not by more than a part of what waits, since a feed whose window is full goes on when a batch is
+ * committed, in as large a burst: a deep backlog is stored in large batches, a window's worth in small ones.
  */
 const BEHIND_FACTOR = { least: 1.5, most: 3 };
 const BEHIND_ROWS_A_SYMBOL = 600;
+const BEHIND_PART = 4;
+
+/** The first batch is a part of an ordinary one: until it is read and encoded PostgreSQL has nothing to do. */
+const FIRST_PART = 4;
 
 /** Symbols remembered between batches before the tables are made anew. */
 const MAX_KNOWN_SYMBOLS = 100_000;
@@ -66,7 +71,7 @@ export class FlushCycle {
     this.#buffer = buffer;
     this.#store = store;
     this.#options = options;
-    this.#maxTicks = options.limits.maxTicks;
+    this.#maxTicks = Math.ceil(options.limits.maxTicks / FIRST_PART);
     this.reader = new BatchReader(buffer);
     this.#retained = new RetainedEntries(options.resumeWindow);
   }
@@ -101,11 +106,11 @@ export class FlushCycle {
     this.#maxTicks = Math.max(1, this.#maxTicks >> 1);
   }
 
-  #grow(symbols: number): void {
+  #grow(symbols: number, pendingTicks: number): void {
     const { maxTicks } = this.#options.limits;
-    const { least, most } = BEHIND_FACTOR;
-    const wanted = this.#isAtEnd ? 1 : Math.min(most, Math.max(least, (symbols * BEHIND_ROWS_A_SYMBOL) / maxTicks));
-    this.#maxTicks = Math.min(maxTicks * wanted, this.#maxTicks * 2);
+    const wanted = Math.max(symbols * BEHIND_ROWS_A_SYMBOL, pendingTicks / BEHIND_PART) / maxTicks;
+    const factor = this.#isAtEnd ? 1 : Math.min(BEHIND_FACTOR.most, Math.max(BEHIND_FACTOR.least, wanted));
+    this.#maxTicks = Math.min(maxTicks * factor, this.#maxTicks * 2);
   }
 
   /**
@@ -134,7 +139,7 @@ export class FlushCycle {
       return NOTHING_FLUSHED;
     }
     for (const [feed, row] of rowsAfter(batch.assumed, batch)) this.#rows.set(feed, row);
-    this.#grow(batch.columns.symbolTable.names.length);
+    this.#grow(batch.columns.symbolTable.names.length, read.pendingTicks);
     const committedAtMs = Date.now();
     const report = {
       rows: written.rows,

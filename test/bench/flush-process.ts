@@ -43,7 +43,7 @@ export class FlushProcess implements AsyncDisposable {
     return new FlushProcess(context.market, child, profiles, performance.now() - startedMs);
   }
 
-  /** Flushes everything that is in the buffer. Connecting counts. */
+  /** Flushes everything that is in the buffer. Connecting does not count. */
   async flush(): Promise<FlushTiming> {
     const usage = new BackendUsage(this.#market.db, 'tickgate-flush', 'its start');
     try {
