@@ -10,16 +10,29 @@ export interface TickWish {
   readonly filter: SymbolFilter;
 }
 
-/** Dashboards that are to get the same bytes. */
-export interface Cohort extends TickWish {
+/** What `fromEntry` is of a cohort for which nothing waits. */
+export const NOTHING_WAITS = -1;
+
+/** Dashboards that are to get the same bytes. A class, so that all of them have one shape: it is read for every tick. */
+export class Cohort implements TickWish {
   readonly key: string;
-  readonly members: Set<LiveOutbox>;
-  /** First of the gathered entries that has ticks for it; undefined: nothing waits. */
-  fromEntry: number | undefined;
+  readonly codec: CodecName;
+  readonly withPositions: boolean;
+  readonly filter: SymbolFilter;
+  readonly members = new Set<LiveOutbox>();
+  /** First of the gathered entries that has ticks for it. */
+  fromEntry = NOTHING_WAITS;
   /** Rows that wait for it, where it names symbols. */
-  rows: number[];
+  rows: number[] = [];
   /** When it was served last, by the clock of whoever hands out. */
-  servedMs: number;
+  servedMs = Number.NEGATIVE_INFINITY;
+
+  constructor(key: string, { codec, withPositions, filter }: TickWish) {
+    this.key = key;
+    this.codec = codec;
+    this.withPositions = withPositions;
+    this.filter = filter;
+  }
 }
 
 /** Which dashboards get the same frames, and which symbols go where. */
@@ -55,7 +68,7 @@ export class Cohorts {
     const key = `${wish.codec} ${wish.withPositions ? 'pos' : ''} ${filterKey(wish.filter)}`;
     let cohort = this.#byKey.get(key);
     if (cohort === undefined) {
-      cohort = { ...wish, key, members: new Set(), fromEntry: undefined, rows: [], servedMs: Number.NEGATIVE_INFINITY };
+      cohort = new Cohort(key, wish);
       this.#add(cohort);
     }
     cohort.members.add(member);

@@ -1,6 +1,6 @@
 import { TickColumns, type SymbolTable } from '../protocol/tick-columns.ts';
 import type { CodecName } from '../protocol/version.ts';
-import type { Cohort, Cohorts } from './cohorts.ts';
+import { type Cohort, type Cohorts, NOTHING_WAITS } from './cohorts.ts';
 import type { FanoutObserver } from './fanout-ports.ts';
 import { GatheredEntries, type GatheredPart } from './gathered-entries.ts';
 import { HandOutPace } from './hand-out-pace.ts';
@@ -84,7 +84,7 @@ export class TickDelivery implements Disposable {
     for (const cohort of cohorts.ofAll) this.#enqueue(cohort, number);
     for (let row = fromRow; row < toRow; row++) {
       for (const cohort of this.#cohortsNaming(columns.symbol[row] ?? 0)) {
-        if (cohort.fromEntry === undefined) this.#enqueue(cohort, number);
+        this.#enqueue(cohort, number);
         cohort.rows.push(row);
       }
     }
@@ -116,7 +116,7 @@ export class TickDelivery implements Disposable {
   }
 
   #enqueue(cohort: Cohort, entry: number): void {
-    if (cohort.fromEntry !== undefined) return;
+    if (cohort.fromEntry !== NOTHING_WAITS) return;
     cohort.fromEntry = entry;
     this.#waiting.push(cohort);
   }
@@ -171,9 +171,9 @@ export class TickDelivery implements Disposable {
 
   #serve(cohort: Cohort, nowMs: number): void {
     const { fromEntry, rows, members } = cohort;
-    cohort.fromEntry = undefined;
+    cohort.fromEntry = NOTHING_WAITS;
     cohort.rows = [];
-    if (fromEntry === undefined || members.size === 0) return;
+    if (fromEntry === NOTHING_WAITS || members.size === 0) return;
     const parts = cohort.filter.isAll ? this.#entries.all(fromEntry) : this.#entries.of(rows, fromEntry);
     for (const part of parts) {
       const shared = this.#share(cohort, part);

@@ -5,6 +5,8 @@ const BINARY = 0x82;
 const OPEN_BRACKET = 0x5b;
 const CLOSE_BRACKET = 0x5d;
 const COMMA = 0x2c;
+/** A piece of this length, as a tick is, is copied faster byte by byte than by a call that makes a view of it. */
+const MAX_LOOP_BYTES = 128;
 
 /**
  * A whole unmasked WebSocket message in one piece, whose payload is an array: many sockets can be given the same bytes.
@@ -52,7 +54,7 @@ export function arrayFrame(
   let at = bodyStart;
   for (const row of rows) {
     if (at > bodyStart && separator === 1) bytes[at++] = COMMA;
-    at += source.copy(bytes, at, starts[row], ends[row]);
+    at = copyFragment(source, starts[row] ?? 0, ends[row] ?? 0, bytes, at);
   }
   const bodyEnd = at;
   if (tail !== undefined) {
@@ -61,6 +63,14 @@ export function arrayFrame(
   }
   if (codec === 'json') bytes[at] = CLOSE_BRACKET;
   return { bytes, bodyStart, bodyEnd, count };
+}
+
+/** @returns where the copy ends */
+function copyFragment(source: Buffer, start: number, end: number, target: Buffer, at: number): number {
+  if (end - start > MAX_LOOP_BYTES) return at + source.copy(target, at, start, end);
+  let to = at;
+  for (let from = start; from < end; from++) target[to++] = source[from] ?? 0;
+  return to;
 }
 
 /** A frame of whole bodies, each of at least one element. */

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import * as assert from 'uvu/assert';
 import type { OwnFault } from './fault.ts';
 import type { OwnStage, Part } from './own-stage.ts';
+import { until } from './stage.ts';
 import { atPoint, type WirePoint } from './wire-points.ts';
 
 /** Kills the leading coordinator at a point of its flush, and starts it again. */
@@ -28,6 +29,8 @@ async function pauseLeaderAt(stage: OwnStage, point: WirePoint): Promise<void> {
     return 'pass';
   });
   try {
+    await until('another coordinator leads', 30_000, async () => (await stage.leader()) !== leader);
+    // Asked for only now: what was sent before may be stored by the flush that stands still, and told by a gateway.
     await stage.fleet.whenCommitted(stage.fleet.sent(), 30_000);
     assert.is.not(await stage.leader(), leader);
   } finally {
