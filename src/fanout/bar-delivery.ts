@@ -1,5 +1,5 @@
 import type { CodecName } from '../protocol/version.ts';
-import { fragmentWriter } from './fragment-writer.ts';
+import { type FragmentWriter, fragmentWriter } from './fragment-writer.ts';
 import type { LiveSubscriber } from './live-subscriber.ts';
 import type { BarEvent } from './minute-closer.ts';
 import { passesFilter } from './symbol-filter.ts';
@@ -8,7 +8,7 @@ import { arrayFrame } from './web-socket-frame.ts';
 const MAX_BARS_A_FRAME = 256;
 
 interface EncodedBars {
-  readonly bytes: Buffer;
+  readonly writer: FragmentWriter;
   readonly starts: readonly number[];
   readonly ends: readonly number[];
 }
@@ -44,7 +44,7 @@ function encodeBars(codec: CodecName, events: readonly BarEvent[]): EncodedBars 
     writer.bar(type, bar);
     ends.push(writer.length - writer.separatorBytes);
   }
-  return { bytes: writer.bytes, starts, ends };
+  return { writer, starts, ends };
 }
 
 function framesFor(subscriber: LiveSubscriber, events: readonly BarEvent[], bars: EncodedBars): Buffer[] {
@@ -56,7 +56,7 @@ function framesFor(subscriber: LiveSubscriber, events: readonly BarEvent[], bars
   const frames: Buffer[] = [];
   for (let from = 0; from < rows.length; from += MAX_BARS_A_FRAME) {
     const some = rows.slice(from, from + MAX_BARS_A_FRAME);
-    frames.push(arrayFrame(subscriber.codec, bars.bytes, bars.starts, bars.ends, some, some.length).bytes);
+    frames.push(arrayFrame(subscriber.codec, bars.writer, bars.starts, bars.ends, some, some.length).bytes);
   }
   return frames;
 }

@@ -19,13 +19,13 @@ export class Cohort implements TickWish {
   readonly codec: CodecName;
   readonly withPositions: boolean;
   readonly filter: SymbolFilter;
-  readonly members = new Set<LiveOutbox>();
+  readonly members: Set<LiveOutbox> = new Set();
   /** First of the gathered entries that has ticks for it. */
-  fromEntry = NOTHING_WAITS;
+  fromEntry: number = NOTHING_WAITS;
   /** Rows that wait for it, where it names symbols. */
   rows: number[] = [];
   /** When it was served last, by the clock of whoever hands out. */
-  servedMs = Number.NEGATIVE_INFINITY;
+  servedMs: number = Number.NEGATIVE_INFINITY;
 
   constructor(key: string, { codec, withPositions, filter }: TickWish) {
     this.key = key;

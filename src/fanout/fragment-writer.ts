@@ -26,6 +26,8 @@ export interface FragmentWriter {
   /** Bytes of the separator that follows each message: what lies between two messages is a list. */
   readonly separatorBytes: 0 | 1;
   readonly bytes: Buffer;
+  /** Of all of `bytes`. */
+  readonly view: DataView;
   readonly length: number;
   reset(): void;
   /** `T` is `t` (a trade) or `last` (of a snapshot). */
@@ -63,6 +65,7 @@ class JsonFragments implements FragmentWriter {
   readonly codec = 'json';
   readonly separatorBytes = 1;
   bytes: Buffer = Buffer.allocUnsafe(INITIAL_BYTES);
+  view: DataView = viewOf(this.bytes);
   length = 0;
   readonly #times = new TimeText();
 
@@ -90,8 +93,13 @@ class JsonFragments implements FragmentWriter {
   }
 
   #write(text: string): void {
-    if (this.length + MAX_FRAGMENT_BYTES > this.bytes.length) this.bytes = doubled(this.bytes);
+    if (this.length + MAX_FRAGMENT_BYTES > this.bytes.length) this.#grow();
     this.length += this.bytes.write(`${text},`, this.length, 'latin1');
+  }
+
+  #grow(): void {
+    this.bytes = doubled(this.bytes);
+    this.view = viewOf(this.bytes);
   }
 }
 
@@ -103,6 +111,7 @@ class MsgpackFragments implements FragmentWriter {
   readonly codec = 'msgpack';
   readonly separatorBytes = 0;
   bytes: Buffer = Buffer.allocUnsafe(INITIAL_BYTES);
+  view: DataView = viewOf(this.bytes);
   length = 0;
 
   reset(): void {
@@ -163,7 +172,9 @@ class MsgpackFragments implements FragmentWriter {
   }
 
   #reserve(): void {
-    if (this.length + MAX_FRAGMENT_BYTES > this.bytes.length) this.bytes = doubled(this.bytes);
+    if (this.length + MAX_FRAGMENT_BYTES <= this.bytes.length) return;
+    this.bytes = doubled(this.bytes);
+    this.view = viewOf(this.bytes);
   }
 
   #byte(value: number): void {
@@ -225,4 +236,8 @@ function doubled(bytes: Buffer): Buffer {
   const larger = Buffer.allocUnsafe(bytes.length * 2);
   bytes.copy(larger);
   return larger;
+}
+
+function viewOf({ buffer, byteOffset, length }: Buffer): DataView {
+  return new DataView(buffer, byteOffset, length);
 }

@@ -240,7 +240,7 @@ export class LiveHub implements Disposable {
     for (let from = 0; from < starts.length; from += MAX_SNAPSHOT_TICKS) {
       const count = Math.min(MAX_SNAPSHOT_TICKS, starts.length - from);
       const rows = Array.from({ length: count }, (_, at) => from + at);
-      frames.push(arrayFrame(codec, writer.bytes, starts, ends, rows, count).bytes);
+      frames.push(arrayFrame(codec, writer, starts, ends, rows, count).bytes);
     }
     return frames;
   }

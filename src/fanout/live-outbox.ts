@@ -252,7 +252,7 @@ export class LiveOutbox {
       const to = Math.min(total, from + MAX_TICKS_A_FRAME);
       const tail = to === total ? this.#heldPosition : undefined;
       const rows = Array.from({ length: to - from }, (_, index) => from + index);
-      const frame = arrayFrame(codec, writer.bytes, starts, ends, rows, rows.length, tail);
+      const frame = arrayFrame(codec, writer, starts, ends, rows, rows.length, tail);
       this.#sendTicks(frame.bytes, frame.count, nowMs);
     }
   }

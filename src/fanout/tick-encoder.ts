@@ -32,7 +32,7 @@ export class TickEncoder {
   frame(rows: readonly number[], tail?: Buffer): ArrayFrame {
     this.#cover();
     for (const row of rows) if (this.#starts[row] === NOT_ENCODED) this.#encode(row);
-    return arrayFrame(this.codec, this.#writer.bytes, this.#starts, this.#ends, rows, rows.length, tail);
+    return arrayFrame(this.codec, this.#writer, this.#starts, this.#ends, rows, rows.length, tail);
   }
 
   /** Encodes every row up to `to`: to be called before any one of them is asked for, if all will be. */
@@ -46,7 +46,7 @@ export class TickEncoder {
   rangeFrame(from: number, to: number, tail?: Buffer): ArrayFrame {
     const starts = [this.#starts[from] ?? 0];
     const ends = [this.#ends[to - 1] ?? 0];
-    return arrayFrame(this.codec, this.#writer.bytes, starts, ends, [0], to - from, tail);
+    return arrayFrame(this.codec, this.#writer, starts, ends, [0], to - from, tail);
   }
 
   #cover(): void {

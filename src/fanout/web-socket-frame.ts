@@ -5,8 +5,9 @@ const BINARY = 0x82;
 const OPEN_BRACKET = 0x5b;
 const CLOSE_BRACKET = 0x5d;
 const COMMA = 0x2c;
-/** A piece of this length, as a tick is, is copied faster byte by byte than by a call that makes a view of it. */
+/** A piece of this length, as a tick is, is copied faster word by word than by a call that makes an array of it. */
 const MAX_LOOP_BYTES = 128;
+const WORD_BYTES = 4;
 
 /**
  * A whole unmasked WebSocket message in one piece, whose payload is an array: many sockets can be given the same bytes.
@@ -17,6 +18,17 @@ export interface ArrayFrame {
   readonly bodyStart: number;
   readonly bodyEnd: number;
   readonly count: number;
+}
+
+/** Bytes that frames are made of pieces of. */
+export interface FrameSource {
+  readonly bytes: Buffer;
+  /** Of all of `bytes`. */
+  readonly view: DataView;
+}
+
+export function frameSource(bytes: Buffer): FrameSource {
+  return { bytes, view: new DataView(bytes.buffer, bytes.byteOffset, bytes.length) };
 }
 
 /** A frame around one payload. */
@@ -36,7 +48,7 @@ export function webSocketFrame(payload: Buffer, codec: CodecName): Buffer {
  */
 export function arrayFrame(
   codec: CodecName,
-  source: Buffer,
+  source: FrameSource,
   starts: ArrayLike<number>,
   ends: ArrayLike<number>,
   rows: readonly number[],
@@ -50,11 +62,16 @@ export function arrayFrame(
   const elements = tail === undefined ? count : count + 1;
   const length = bodyLength + tailLength + (codec === 'json' ? 2 : arrayHeaderLength(elements));
   const bytes = Buffer.allocUnsafe(headerLengthFor(length) + length);
+  const { view } = frameSource(bytes);
   const bodyStart = openArray(bytes, writeHeader(bytes, length, codec), codec, elements);
   let at = bodyStart;
   for (const row of rows) {
     if (at > bodyStart && separator === 1) bytes[at++] = COMMA;
-    at = copyFragment(source, starts[row] ?? 0, ends[row] ?? 0, bytes, at);
+    const start = starts[row] ?? 0;
+    const end = ends[row] ?? 0;
+    if (end - start > MAX_LOOP_BYTES) source.bytes.copy(bytes, at, start, end);
+    else copyWords(source.view, start, end, view, at);
+    at += end - start;
   }
   const bodyEnd = at;
   if (tail !== undefined) {
@@ -65,17 +82,18 @@ export function arrayFrame(
   return { bytes, bodyStart, bodyEnd, count };
 }
 
-/** @returns where the copy ends */
-function copyFragment(source: Buffer, start: number, end: number, target: Buffer, at: number): number {
-  if (end - start > MAX_LOOP_BYTES) return at + source.copy(target, at, start, end);
+function copyWords(source: DataView, start: number, end: number, target: DataView, at: number): void {
+  let from = start;
   let to = at;
-  for (let from = start; from < end; from++) target[to++] = source[from] ?? 0;
-  return to;
+  for (; from + WORD_BYTES <= end; from += WORD_BYTES, to += WORD_BYTES) {
+    target.setUint32(to, source.getUint32(from, true), true);
+  }
+  for (; from < end; from++, to++) target.setUint8(to, source.getUint8(from));
 }
 
 /** A frame of whole bodies, each of at least one element. */
 export function joinedFrame(codec: CodecName, count: number, bodies: readonly Buffer[]): Buffer {
-  const source = Buffer.concat(bodies);
+  const source = frameSource(Buffer.concat(bodies));
   const starts: number[] = [];
   const ends: number[] = [];
   let at = 0;

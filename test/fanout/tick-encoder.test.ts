@@ -2,7 +2,7 @@ import * as fc from 'fast-check';
 import * as assert from 'uvu/assert';
 import { fragmentWriter } from '../../src/fanout/fragment-writer.ts';
 import { positionElement, TickEncoder } from '../../src/fanout/tick-encoder.ts';
-import { arrayFrame, joinedFrame, webSocketFrame } from '../../src/fanout/web-socket-frame.ts';
+import { arrayFrame, frameSource, joinedFrame, webSocketFrame } from '../../src/fanout/web-socket-frame.ts';
 import type { MinuteBar } from '../../src/protocol/minute-bar.ts';
 import { MIN_TIME_MICROS, type Tick } from '../../src/protocol/tick.ts';
 import { TickColumns } from '../../src/protocol/tick-columns.ts';
@@ -83,7 +83,7 @@ for (const codec of CODECS) {
     for (const count of [1, 15, 16, 65_535, 65_536]) {
       const one = positionElement(codec, 'x');
       const rows = Array.from({ length: count }, () => 0);
-      const frame = arrayFrame(codec, one, [0], [one.length], rows, count);
+      const frame = arrayFrame(codec, frameSource(one), [0], [one.length], rows, count);
       assert.is(openFrame(frame.bytes, codec).length, count);
     }
   });
@@ -113,7 +113,7 @@ for (const codec of CODECS) {
       writer.bar(type, each);
       ends.push(writer.length - writer.separatorBytes);
     }
-    const [full, empty] = openFrame(arrayFrame(codec, writer.bytes, starts, ends, [0, 1], 2).bytes, codec);
+    const [full, empty] = openFrame(arrayFrame(codec, writer, starts, ends, [0, 1], 2).bytes, codec);
     const { open: o, high: h, low: l, close: c, volume: v, trades: n, minuteMicros: t } = bar;
     const vw = bar.turnoverMillionths / 1e6 / v;
     assert.equal(full, { T: 'b', S: 'COMI', o, h, l, c, v, n, vw, t });
