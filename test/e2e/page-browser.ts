@@ -1,6 +1,9 @@
 import { existsSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { type Browser, chromium, type Page } from 'playwright-core';
 import { runCommand } from '../../src/stack/run-command.ts';
+import { withLock } from '../../src/stack/stack-lock.ts';
 
 const CHROMIUM = '/usr/bin/chromium';
 const ARGUMENTS = [
@@ -14,11 +17,19 @@ const ARGUMENTS = [
   '--disable-sync',
 ];
 
+const INSTALL_LOCK = join(tmpdir(), 'tickgate-chromium.lock');
+
 /** Makes sure that Debian's Chromium is there. @returns why it cannot be, or undefined */
 export async function missingChromium(): Promise<string | undefined> {
   if (existsSync(CHROMIUM)) return undefined;
   if (process.getuid?.() !== 0 || !existsSync('/etc/debian_version'))
     return 'Chromium is not at hand (/usr/bin/chromium)';
+  // Another test file may be installing it.
+  return withLock(INSTALL_LOCK, () => undefined, installChromium);
+}
+
+async function installChromium(): Promise<string | undefined> {
+  if (existsSync(CHROMIUM)) return undefined;
   const environment = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
   for (const command of [['update'], ['install', '--yes', '--no-install-recommends', 'chromium']]) {
     const { code } = await runCommand('apt-get', ['--quiet', ...command], { env: environment });

@@ -15,7 +15,7 @@ import { findTestFiles } from './test-files.ts';
 const SLOW_TEST_MS = 2_000;
 const LANES = 2;
 /** Files that compare times: nothing else may run beside them. */
-const ALONE = ['test/bench/', 'test/bad-input/strangers', 'test/e2e/page-'];
+const ALONE = ['test/bench/guard.test.ts', 'test/bad-input/strangers.test.ts', 'test/e2e/page-keeps-pace.test.ts'];
 
 const root = resolve(dirname(fileURLToPath(import.meta.url)), '../..');
 const write = (line: string): void => void process.stdout.write(`${line}\n`);
