@@ -1,57 +1,25 @@
 #!/usr/bin/env node
 import { Command, CommanderError } from 'commander';
-import { registerBufferSize } from './commands/buffer-size.ts';
-import { registerBufferTick } from './commands/buffer-tick.ts';
-import { registerDaemon } from './commands/daemon.ts';
-import { registerDoctor } from './commands/doctor.ts';
-import { registerFeeds } from './commands/feeds.ts';
-import { registerFlush } from './commands/flush.ts';
-import { registerGaps } from './commands/gaps.ts';
-import { registerLoad } from './commands/load.ts';
-import { registerRebuildBars } from './commands/rebuild-bars.ts';
-import { registerRejected } from './commands/rejected.ts';
-import { registerReplay } from './commands/replay.ts';
+import { registerCommands } from './commands/catalog.ts';
 import { translateSeedSpelling } from './commands/seed-spelling.ts';
-import { registerServe } from './commands/serve.ts';
-import { registerSetupDb } from './commands/setup-db.ts';
-import { registerSimulate } from './commands/simulate.ts';
-import { registerDemo } from './commands/demo.ts';
-import { registerStack } from './commands/stack.ts';
-import { registerTail } from './commands/tail.ts';
-import { registerToken } from './commands/token.ts';
 import { describeSettings } from './config.ts';
 import { describeError, TickgateError } from './errors.ts';
 import { rootLogger, setLogLevel } from './logger.ts';
+import { PACKAGE_VERSION } from './package-version.ts';
 
 const USAGE_EXIT_CODE = 2;
 
-function buildProgram(): Command {
+async function buildProgram(argv: readonly string[]): Promise<Command> {
   const program = new Command('tickgate')
     .description('A live-feed gateway for stock ticks: feeds in, dashboards out, every tick stored exactly once.')
+    .version(PACKAGE_VERSION, '--version', 'print the version')
     .option('--json', 'print results as JSON')
     .showHelpAfterError(false)
     .exitOverride()
     .configureOutput({
       outputError: (text, write) => write(`tickgate: ${text.trim().replace(/^error: /, '')}; see tickgate --help\n`),
     });
-  registerServe(program);
-  registerDaemon(program);
-  registerBufferTick(program);
-  registerFlush(program);
-  registerBufferSize(program);
-  registerReplay(program);
-  registerSimulate(program);
-  registerTail(program);
-  registerLoad(program);
-  registerToken(program);
-  registerSetupDb(program);
-  registerDoctor(program);
-  registerFeeds(program);
-  registerRejected(program);
-  registerGaps(program);
-  registerRebuildBars(program);
-  registerDemo(program);
-  registerStack(program);
+  await registerCommands(program, argv);
   const settings = describeSettings().map(
     ({ env, default: value, describe }) => `  ${env.padEnd(32)} ${describe}${value === '' ? '' : ` (${value})`}`,
   );
@@ -62,7 +30,9 @@ function buildProgram(): Command {
 async function main(argv: readonly string[]): Promise<number> {
   quietenLog(argv);
   try {
-    await buildProgram().parseAsync(translateSeedSpelling(argv), { from: 'user' });
+    const words = translateSeedSpelling(argv);
+    const program = await buildProgram(words);
+    await program.parseAsync(words, { from: 'user' });
     return Number(process.exitCode ?? 0);
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : USAGE_EXIT_CODE;

@@ -1,7 +1,7 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import { loadConfig } from '../config.ts';
 import { Flusher, flushObserver } from '../flusher.ts';
-import { MetricsServer } from '../http/metrics-routes.ts';
+import type { MetricsServer } from '../http/metrics-routes.ts';
 import { GatewayMetrics } from '../metrics.ts';
 import { print } from './print.ts';
 import { untilSignal } from './until-signal.ts';
@@ -23,7 +23,7 @@ export function registerDaemon(program: Command): void {
         options.flushInterval === undefined ? config.flushIntervalMs : options.flushInterval * 1000;
       const metrics = new GatewayMetrics();
       const { metricsPort, gatewayHost } = config;
-      await using _server = metricsPort === 0 ? null : await MetricsServer.start(gatewayHost, metricsPort, metrics);
+      await using _server = metricsPort === 0 ? null : await serveMetrics(gatewayHost, metricsPort, metrics);
       const flusher = new Flusher({ ...config, flushIntervalMs }, flushObserver(metrics));
       metrics.watch({ redisReconnects: () => flusher.redisReconnects });
       flusher.start();
@@ -31,6 +31,12 @@ export function registerDaemon(program: Command): void {
       await untilSignal();
       await flusher[Symbol.asyncDispose]();
     });
+}
+
+/** A web server is loaded only where one is asked for. */
+async function serveMetrics(host: string, port: number, metrics: GatewayMetrics): Promise<MetricsServer> {
+  const { MetricsServer } = await import('../http/metrics-routes.ts');
+  return MetricsServer.start(host, port, metrics);
 }
 
 function parseSeconds(text: string): number {
