@@ -1,9 +1,10 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { Command } from 'commander';
 import * as assert from 'uvu/assert';
 import { z } from 'zod';
+import { registerCommands } from '../../src/commands/catalog.ts';
 import { describeSettings } from '../../src/config.ts';
 import { suite } from '../support/suite.ts';
 import { anchors, codeBlocks, inlineCode, links, section, tableRows } from './markdown.ts';
@@ -16,18 +17,8 @@ const DOCUMENTS = ['README.md', 'src/protocol/PROTOCOL.md'];
 /** The commands as the program has them. */
 async function readCommands(): Promise<Command> {
   const program = new Command();
-  const folder = new URL('../../src/commands/', import.meta.url);
-  for (const file of readdirSync(folder)) {
-    const module: unknown = await import(new URL(file, folder).href);
-    for (const [name, each] of Object.entries(z.record(z.string(), z.unknown()).parse({ ...Object(module) }))) {
-      if (name.startsWith('register') && isRegister(each)) each(program);
-    }
-  }
+  await registerCommands(program, []);
   return program;
-}
-
-function isRegister(value: unknown): value is (program: Command) => void {
-  return typeof value === 'function';
 }
 
 /** The names under "Commands:" of the program's help. */
