@@ -17,8 +17,8 @@ const TWO_32 = 2 ** 32;
 const PREFIX_LENGTH = LOAD_SYMBOL_PREFIX.length;
 const [PREFIX_WORD, PREFIX_LAST] = prefixWords();
 const DIGIT_ZERO = 0x30;
-/** `{T:"t", S:` with five pairs. */
-const TRADE_HEAD = [0x85, 0xa1, 0x54, 0xa1, 0x74, 0xa1, 0x53] as const;
+/** `{T:"t", S:` with five pairs: seven bytes. */
+const TRADE_HEAD = { start: 0x85_a1_54_a1, middle: 0x74_a1, last: 0x53, length: 7 } as const;
 
 /**
  * Reads one message of `/v1/live`. A subscriber of a load test gets millions of ticks a second, so the form in which
@@ -39,7 +39,8 @@ export function scanLive(bytes: Buffer, codec: CodecName, sink: LiveSink): void 
 function scanTrade(bytes: Buffer, view: DataView, pos: number, sink: LiveSink): number {
   // Shortest: head 7, symbol 1, price 11, volume 3, time 12.
   if (pos + 34 > bytes.length) return 0;
-  for (let i = 0; i < TRADE_HEAD.length; i++) if (bytes[pos + i] !== TRADE_HEAD[i]) return 0;
+  if (view.getUint32(pos) !== TRADE_HEAD.start || view.getUint16(pos + 4) !== TRADE_HEAD.middle) return 0;
+  if (bytes[pos + 6] !== TRADE_HEAD.last) return 0;
   let at = pos + TRADE_HEAD.length;
   const symbolByte = bytes[at] ?? 0;
   if ((symbolByte & 0xe0) !== 0xa0) return 0;

@@ -30,6 +30,8 @@ const READ_MEMORY = Buffer.allocUnsafe(64 * 1024);
 export class LoadSocket {
   readonly #options: LoadSocketOptions;
   readonly #socket: Socket;
+  readonly #onMessage: (bytes: Buffer) => void;
+  readonly #onFrameRead = (opcode: number, payload: Buffer): void => this.#onFrame(opcode, payload);
   readonly #key = randomBytes(16).toString('base64');
   readonly #frames = new FrameReader();
   /** What has come of the answer to the upgrade; undefined behind it. */
@@ -38,6 +40,7 @@ export class LoadSocket {
 
   constructor(options: LoadSocketOptions) {
     this.#options = options;
+    this.#onMessage = options.onMessage;
     const { hostname, port, protocol } = new URL(options.url);
     const isTls = protocol === 'wss:';
     const onread: OnReadOpts = {
@@ -86,7 +89,7 @@ export class LoadSocket {
     if (this.#isEnded) return;
     try {
       const rest = this.#head === undefined ? bytes : this.#readHead(this.#head, bytes);
-      if (rest !== undefined) this.#frames.read(rest, (opcode, payload) => this.#onFrame(opcode, payload));
+      if (rest !== undefined) this.#frames.read(rest, this.#onFrameRead);
     } catch (error) {
       if (!(error instanceof UnreadableFrameError)) throw error;
       this.#end(error.message);
@@ -116,7 +119,7 @@ export class LoadSocket {
   }
 
   #onFrame(opcode: number, payload: Buffer): void {
-    if (opcode === Opcode.text || opcode === Opcode.binary) this.#options.onMessage(payload);
+    if (opcode === Opcode.text || opcode === Opcode.binary) this.#onMessage(payload);
     else if (opcode === Opcode.ping) this.#write(Opcode.pong, payload);
     else if (opcode === Opcode.close) {
       const code = payload.length >= 2 ? payload.readUInt16BE(0) : NO_STATUS;

@@ -30,7 +30,13 @@ const SUBSCRIBE_LIMIT_MS = 20_000;
  * and number belong together; of all of them, by a fingerprint, that they are those that were sent.
  */
 export class LoadSubscriber implements LiveSink {
-  readonly #options: SubscriberOptions;
+  readonly symbols: readonly number[] | undefined;
+  // Fields, not the options: they are read for every message, and options come in shapes of their own.
+  readonly #codec: CodecName;
+  readonly #mode: 'all' | 'latest';
+  readonly #isTimed: (timeMicros: number) => boolean;
+  readonly #latency: Latency;
+  readonly #clock: LoadClock;
   readonly #socket: LoadSocket;
   /** Number of the last tick of each symbol. */
   readonly #lastTick: Float64Array;
@@ -49,7 +55,12 @@ export class LoadSubscriber implements LiveSink {
   #runTicks = 0;
 
   constructor(options: SubscriberOptions) {
-    this.#options = options;
+    this.symbols = options.symbols;
+    this.#codec = options.codec;
+    this.#mode = options.mode;
+    this.#isTimed = options.isTimed;
+    this.#latency = options.latency;
+    this.#clock = options.clock;
     this.#lastTick = new Float64Array(options.symbolCount).fill(-1);
     const protocol = options.codec === 'msgpack' ? SUBPROTOCOL_MSGPACK : SUBPROTOCOL_JSON;
     this.#socket = new LoadSocket({
@@ -66,10 +77,6 @@ export class LoadSubscriber implements LiveSink {
 
   get tally(): TickTally {
     return { count: this.#count, fingerprint: this.#fingerprint };
-  }
-
-  get symbols(): readonly number[] | undefined {
-    return this.#options.symbols;
   }
 
   get bytes(): number {
@@ -153,7 +160,7 @@ export class LoadSubscriber implements LiveSink {
     this.#messages += 1;
     this.#bytes += data.length;
     try {
-      scanLive(data, this.#options.codec, this);
+      scanLive(data, this.#codec, this);
     } catch (error) {
       this.#failure ??= error instanceof Error ? error.message : String(error);
     }
@@ -161,18 +168,17 @@ export class LoadSubscriber implements LiveSink {
   }
 
   #endRun(): void {
-    const { clock, latency, isTimed } = this.#options;
-    if (this.#runTicks > 0 && isTimed(this.#runTimeMicros)) {
-      latency.record(clock.nowMs() + clock.originMs - this.#runTimeMicros / 1_000, this.#runTicks);
+    if (this.#runTicks > 0 && this.#isTimed(this.#runTimeMicros)) {
+      const readAtMs = this.#clock.nowMs() + this.#clock.originMs;
+      this.#latency.record(readAtMs - this.#runTimeMicros / 1_000, this.#runTicks);
     }
     this.#runTicks = 0;
   }
 
   #subscribe(): void {
-    const { symbols, mode, codec } = this.#options;
-    const trades = symbols === undefined ? ['*'] : symbols.map((symbol) => loadSymbol(symbol));
-    const request = { action: 'subscribe', trades, mode };
-    this.#socket.send(codec === 'msgpack' ? pack(request) : JSON.stringify(request));
+    const trades = this.symbols === undefined ? ['*'] : this.symbols.map((symbol) => loadSymbol(symbol));
+    const request = { action: 'subscribe', trades, mode: this.#mode };
+    this.#socket.send(this.#codec === 'msgpack' ? pack(request) : JSON.stringify(request));
   }
 }
 
