@@ -1,6 +1,7 @@
 import { BadFrameError } from './bad-frame-error.ts';
 import { ByteWriter } from './byte-writer.ts';
 import type { MsgpackReader } from './msgpack-reader.ts';
+import { plainRowEnd } from './plain-row.ts';
 import {
   checkPrice,
   checkTime,
@@ -84,10 +85,24 @@ export class TickChecker {
     let rejected: RejectedTick[] | undefined;
     let allCanonical = true;
     let firstDay: number | undefined;
+    // Until the first valid row tells the frame's days, no time is within them.
+    let [earliestMicros, latestMicros] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
+    const { bytes, view } = reader;
     for (let index = 0; index < total; index++) {
       const rowStart = reader.pos;
+      const plainEnd = plainRowEnd(bytes, view, rowStart, earliestMicros, latestMicros);
+      if (plainEnd > 0) {
+        reader.pos = plainEnd;
+        continue;
+      }
       this.#readRow(reader, options);
-      firstDay = this.#judgeSpread(firstDay, options.maxDays);
+      if (firstDay === undefined) {
+        firstDay = this.#judgeSpread(firstDay, options.maxDays);
+        if (firstDay !== undefined) {
+          earliestMicros = Math.max(MIN_TIME_MICROS, (firstDay - options.maxDays + 1) * DAY_MICROS);
+          latestMicros = Math.min(options.nowMicros + MAX_FUTURE_MICROS, (firstDay + options.maxDays) * DAY_MICROS - 1);
+        }
+      } else this.#judgeSpread(firstDay, options.maxDays);
       if (this.#row.reason !== undefined) {
         (rejected ??= []).push({ index, reason: this.#row.reason, raw: reader.bytes.subarray(rowStart, reader.pos) });
       } else if (!this.#row.canonical) allCanonical = false;
