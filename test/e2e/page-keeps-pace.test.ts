@@ -1,34 +1,30 @@
 import type { Browser } from 'playwright-core';
 import * as assert from 'uvu/assert';
 import { EGX_LISTINGS } from '../../clients/simulator/egx-listings.ts';
-import { type Gateway, startGateway } from '../../src/gateway.ts';
+import type { Gateway } from '../../src/gateway.ts';
 import { suite } from '../support/suite.ts';
-import { openTestMarket, type TestMarket, until } from '../support/test-market.ts';
-import { launchChromium, missingChromium, openPage } from './page-browser.ts';
+import { until } from '../support/test-market.ts';
+import { missingChromium, openPage } from './page-browser.ts';
 import { startMovingFeed } from './page-feed.ts';
+import { openPageStage, type PageStage } from './page-stage.ts';
 
 const test = suite('the page keeps pace', { timeoutMs: 60_000, hookTimeoutMs: 600_000 });
 const SYMBOLS = ['COMI', 'SWDY'];
 const OPENINGS = 3;
 const FRAME_MS = 1_000 / 60;
 let why: string | undefined;
-let market: TestMarket;
+let stage: PageStage | undefined;
 let gateway: Gateway;
 let browser: Browser;
 
 test.before(async () => {
   why = await missingChromium();
   if (why !== undefined) return;
-  market = await openTestMarket();
-  await market.run('setup-db');
-  gateway = await startGateway(market.config);
-  browser = await launchChromium();
+  stage = await openPageStage();
+  ({ gateway, browser } = stage);
 });
 test.after(async () => {
-  if (why !== undefined) return;
-  await browser.close();
-  await gateway.close();
-  await market.close();
+  await stage?.close();
 });
 
 /** Notes when a price on the page changed for the first time, in ms since the page was opened. */

@@ -1,14 +1,16 @@
 import type { Browser, Page } from 'playwright-core';
 import * as assert from 'uvu/assert';
-import { type Gateway, startGateway } from '../../src/gateway.ts';
+import type { Gateway } from '../../src/gateway.ts';
 import { suite } from '../support/suite.ts';
-import { openTestMarket, type TestMarket, until } from '../support/test-market.ts';
-import { launchChromium, missingChromium, openPage, rowOf } from './page-browser.ts';
+import { type TestMarket, until } from '../support/test-market.ts';
+import { missingChromium, openPage, rowOf } from './page-browser.ts';
 import { startMovingFeed } from './page-feed.ts';
+import { openPageStage, type PageStage } from './page-stage.ts';
 
 const test = suite('the page shows live prices', { timeoutMs: 60_000, hookTimeoutMs: 600_000 });
 const SYMBOLS = ['ABUK', 'COMI', 'ETEL', 'FWRY', 'SWDY'];
 let why: string | undefined;
+let stage: PageStage | undefined;
 let market: TestMarket;
 let gateway: Gateway;
 let browser: Browser;
@@ -16,18 +18,13 @@ let browser: Browser;
 test.before(async () => {
   why = await missingChromium();
   if (why !== undefined) return;
-  market = await openTestMarket();
-  await market.run('setup-db');
-  gateway = await startGateway(market.config);
+  stage = await openPageStage();
+  ({ market, gateway, browser } = stage);
   await using stored = startMovingFeed({ url: gateway.url, feed: 'page-stored', symbols: SYMBOLS });
   await stored.stop();
-  browser = await launchChromium();
 });
 test.after(async () => {
-  if (why !== undefined) return;
-  await browser.close();
-  await gateway.close();
-  await market.close();
+  await stage?.close();
 });
 
 async function waitForState(page: Page, state: string): Promise<void> {
