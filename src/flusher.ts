@@ -182,8 +182,8 @@ class TimescaleFlushStore implements CoordinatorStore {
     return this.#chunks.distrust();
   }
 
-  upsertBars(client: Parameters<typeof upsertBars>[0], bars: Parameters<typeof upsertBars>[2]) {
-    return upsertBars(client, this.prefix, bars);
+  upsertBars(client: Parameters<typeof upsertBars>[0], barColumns: readonly Buffer[]) {
+    return upsertBars(client, this.prefix, barColumns);
   }
 
   async readRows(feeds: readonly string[]) {

@@ -1,5 +1,6 @@
 import { ByteWriter } from '../protocol/byte-writer.ts';
 import { buildBars } from './bar-builder.ts';
+import { encodeBars } from './bar-columns.ts';
 import { CopyEncoder } from './copy-encoder.ts';
 import { type FlushBatch, locateRow } from './flush-batch.ts';
 import type { EncodedBatch, RejectedRow } from './flush-transaction.ts';
@@ -14,11 +15,13 @@ export class BatchEncoder {
   /** @returns a batch that is valid until the next call */
   encode(batch: FlushBatch, refused: RefusedRows): EncodedBatch {
     const without = new Set(refused.keys());
+    const bars = buildBars(batch.columns, without);
     return {
       batch,
       copyBytes: this.#copy.encode(batch.columns, without),
       rows: batch.columns.length - without.size,
-      bars: buildBars(batch.columns, without),
+      bars,
+      barColumns: encodeBars(bars),
       rejected: [...rejectedOf(batch), ...refusedOf(batch, refused)],
     };
   }

@@ -38,8 +38,12 @@ const BEHIND_FACTOR = { least: 1.5, most: 3 };
 const BEHIND_ROWS_A_SYMBOL = 600;
 const BEHIND_PART = 4;
 
-/** The first batch is a part of an ordinary one: until it is read and encoded PostgreSQL has nothing to do. */
+/**
+ * The first batch is a part of an ordinary one: until it is read and encoded PostgreSQL has nothing to do. The next ones
+ * may be so many times larger each, since a batch is read and encoded in less than half the time it takes to store.
+ */
 const FIRST_PART = 4;
+const GROWTH = 3;
 
 /** Symbols remembered between batches before the tables are made anew. */
 const MAX_KNOWN_SYMBOLS = 100_000;
@@ -106,11 +110,12 @@ export class FlushCycle {
     this.#maxTicks = Math.max(1, this.#maxTicks >> 1);
   }
 
-  #grow(symbols: number, pendingTicks: number): void {
+  /** The bound of the batch after one that is stored. */
+  #grown(symbols: number, pendingTicks: number): number {
     const { maxTicks } = this.#options.limits;
     const wanted = Math.max(symbols * BEHIND_ROWS_A_SYMBOL, pendingTicks / BEHIND_PART) / maxTicks;
     const factor = this.#isAtEnd ? 1 : Math.min(BEHIND_FACTOR.most, Math.max(BEHIND_FACTOR.least, wanted));
-    this.#maxTicks = Math.min(maxTicks * factor, this.#maxTicks * 2);
+    return Math.min(maxTicks * factor, this.#maxTicks * GROWTH);
   }
 
   /**
@@ -129,8 +134,9 @@ export class FlushCycle {
       this.#pass(prepared, startedMs);
       return NOTHING_FLUSHED;
     }
+    const nextMaxTicks = this.#grown(batch.columns.symbolTable.names.length, read.pendingTicks);
     // Not before PostgreSQL is busy: until then our processor time is what it waits for.
-    const onCopying = prefetch && !this.#isAtEnd ? () => this.#prefetch(batch, slot) : undefined;
+    const onCopying = prefetch && !this.#isAtEnd ? () => this.#prefetch(batch, slot, nextMaxTicks) : undefined;
     const options = { store: this.#store, encoder: slot.encoder, ...(onCopying && { onCopying }) };
     const { result, written } = await session.exclusively(() => writeBatch(session.client, encoded, options));
     if (result.outcome !== 'committed') {
@@ -139,7 +145,7 @@ export class FlushCycle {
       return NOTHING_FLUSHED;
     }
     for (const [feed, row] of rowsAfter(batch.assumed, batch)) this.#rows.set(feed, row);
-    this.#grow(batch.columns.symbolTable.names.length, read.pendingTicks);
+    this.#maxTicks = nextMaxTicks;
     const committedAtMs = Date.now();
     const report = {
       rows: written.rows,
@@ -165,21 +171,26 @@ export class FlushCycle {
   async #takePrepared(): Promise<Prepared> {
     const prefetched = this.#prefetched;
     this.#prefetched = undefined;
-    return prefetched ?? this.#prepare(this.reader.cursor, this.#rows, this.#slots[0]);
+    return prefetched ?? this.#prepare(this.reader.cursor, this.#rows, this.#slots[0], this.#maxTicks);
   }
 
-  #prefetch(batch: FlushBatch, busy: Slot): void {
+  #prefetch(batch: FlushBatch, busy: Slot, maxTicks: number): void {
     if (this.#prefetched !== undefined) return;
     const other = this.#slots[0] === busy ? this.#slots[1] : this.#slots[0];
     const after = batch.passed.at(-1)?.id ?? this.reader.cursor;
-    this.#prefetched = this.#prepare(after, rowsAfter(this.#rows, batch), other);
+    this.#prefetched = this.#prepare(after, rowsAfter(this.#rows, batch), other, maxTicks);
     this.#prefetched.catch(() => undefined);
   }
 
-  async #prepare(after: string | undefined, known: ReadonlyMap<string, FeedRow>, slot: Slot): Promise<Prepared> {
-    const read = await this.reader.next(this.#maxTicks, after);
+  async #prepare(
+    after: string | undefined,
+    known: ReadonlyMap<string, FeedRow>,
+    slot: Slot,
+    maxTicks: number,
+  ): Promise<Prepared> {
+    const read = await this.reader.next(maxTicks, after);
     const rows = await this.#withMissingRows(read, known);
-    const limits = { ...this.#options.limits, maxTicks: this.#maxTicks };
+    const limits = { ...this.#options.limits, maxTicks };
     const batch = planBatch(read.entries, rows, limits, slot.columns);
     // Planning and encoding a large batch take tens of milliseconds each: sockets get a turn between them.
     await setImmediate();

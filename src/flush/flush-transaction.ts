@@ -3,6 +3,7 @@ import { finished } from 'node:stream/promises';
 import type { Client, QueryResult } from 'pg';
 import { from as copyFrom } from 'pg-copy-streams';
 import type { MinuteBar } from '../protocol/minute-bar.ts';
+import { decodeBars } from './bar-columns.ts';
 import type { FeedRow } from './chain-filter.ts';
 import type { FlushBatch } from './flush-batch.ts';
 
@@ -22,6 +23,8 @@ export interface EncodedBatch {
   readonly copyBytes: Buffer;
   readonly rows: number;
   readonly bars: readonly MinuteBar[];
+  /** The bars again, as the store takes them. */
+  readonly barColumns: readonly Buffer[];
   readonly rejected: readonly RejectedRow[];
 }
 
@@ -45,8 +48,8 @@ export interface FlushStore {
   settingsFor(batch: FlushBatch): string;
   /** The table that the batch's ticks are copied into: the ticks, or a part of them that takes them faster. */
   copyTarget(client: Client, batch: FlushBatch): Promise<string>;
-  /** Merges bars, in this transaction, and returns them as they are stored now. */
-  upsertBars(client: Client, bars: readonly MinuteBar[]): Promise<readonly MinuteBar[]>;
+  /** Merges bars, in this transaction, and returns them as they are stored now; both as in bar-columns.ts. */
+  upsertBars(client: Client, barColumns: readonly Buffer[]): Promise<readonly Buffer[]>;
 }
 
 /** A failed COMMIT: PostgreSQL answers it with ROLLBACK and no error. */
@@ -95,8 +98,11 @@ export async function runFlushTransaction(
       await copyTicks(client, await store.copyTarget(client, encoded.batch), encoded.copyBytes, onCopying);
     if (encoded.rejected.length > 0) await insertRejected(client, store.prefix, encoded.rejected);
     await insertGaps(client, store.prefix, encoded.batch);
-    const bars = encoded.bars.length > 0 ? await store.upsertBars(client, encoded.bars) : [];
-    const reached = await advance(client, store.prefix, encoded.batch);
+    const stored = encoded.bars.length > 0 ? await store.upsertBars(client, encoded.barColumns) : undefined;
+    const advancing = advance(client, store.prefix, encoded.batch);
+    // Read while PostgreSQL works on; what is wrong with them still takes everything back.
+    const reading = stored === undefined ? [] : inTurn(() => decodeBars(encoded.bars, stored));
+    const [reached, bars] = await Promise.all([advancing, reading]);
     await commit(client);
     return { outcome: 'committed', reached, bars };
   } catch (error) {
@@ -104,6 +110,10 @@ export async function runFlushTransaction(
     await client.query('ROLLBACK').catch(() => undefined);
     throw error;
   }
+}
+
+async function inTurn<T>(work: () => T): Promise<T> {
+  return work();
 }
 
 async function begin(client: Client, store: FlushStore, batch: FlushBatch): Promise<boolean> {

@@ -1,8 +1,8 @@
 import * as assert from 'uvu/assert';
 import { InvariantError } from '../../src/errors.ts';
 import { MINUTE_MICROS, turnoverMillionths, type MinuteBar } from '../../src/protocol/minute-bar.ts';
-import { upsertBars } from '../../src/store/upsert-bars.ts';
 import { suite } from '../support/suite.ts';
+import { mergeBars } from './batches.ts';
 import { openFreshDatabase, type FreshDatabase } from './fresh-database.ts';
 import { rejectionOf } from './rejection.ts';
 
@@ -110,7 +110,7 @@ TIES.forEach(({ name, batches, open, close }, index) => {
   test(`ties: ${name}`, async () => {
     const symbol = `TIE${index}`;
     let stored: readonly MinuteBar[] = [];
-    for (const ticks of batches) stored = await upsertBars(database.client, 'egx', [barOf(symbol, ticks)]);
+    for (const ticks of batches) stored = await mergeBars(database.client, 'egx', [barOf(symbol, ticks)]);
     const all = batches.flat();
     const times = all.map((tick) => MINUTE + tick[0]);
     assert.equal(stored, [
@@ -124,7 +124,7 @@ test('what is returned is what is stored, to the microsecond', async () => {
     [1, 45.5, 1000],
     [59_999_999, 45.25, 7],
   ]);
-  const [stored] = await upsertBars(database.client, 'egx', [bar]);
+  const [stored] = await mergeBars(database.client, 'egx', [bar]);
   assert.equal(stored, bar);
   const { rows } = await database.client.query<Record<string, unknown>>(
     `SELECT time = '2025-12-01 08:00:00Z' AS minute, open, close, volume::text, trades::text, turnover::text,
@@ -149,7 +149,7 @@ test('sums are the same in whatever batches the ticks come', async () => {
   for (const size of [1, 7, 64, 300]) {
     const symbol = `SPLIT${size}`;
     for (let i = 0; i < ticks.length; i += size) {
-      await upsertBars(database.client, 'egx', [barOf(symbol, ticks.slice(i, i + size))]);
+      await mergeBars(database.client, 'egx', [barOf(symbol, ticks.slice(i, i + size))]);
     }
     const { rows } = await database.client.query<{ sums: string }>(
       `SELECT concat_ws(' ', volume, trades, turnover) AS sums FROM egx_bars_1m WHERE symbol = $1`,
@@ -164,14 +164,13 @@ test('many symbols and minutes come back in the order given', async () => {
   const bars = ['A"\\{}', 'B,C', 'NULL', 'ZZ'].flatMap((symbol) =>
     [0, 1, 2].map((minute) => barOf(symbol, [[3, 1.5, 2]], MINUTE + minute * MINUTE_MICROS)),
   );
-  assert.equal(await upsertBars(database.client, 'egx', bars), bars);
-  assert.equal(await upsertBars(database.client, 'egx', []), []);
+  assert.equal(await mergeBars(database.client, 'egx', bars), bars);
 });
 
 test('volumes and turnovers beyond 2^53 are added, not overflowed', async () => {
   const bar = barOf('HUGE', [[0, 999_999_999_999, 1_000_000_000_000]]);
-  await upsertBars(database.client, 'egx', [bar]);
-  const [stored] = await upsertBars(database.client, 'egx', [bar]);
+  await mergeBars(database.client, 'egx', [bar]);
+  const [stored] = await mergeBars(database.client, 'egx', [bar]);
   assert.is(stored?.volume, 2e12);
   assert.ok(Math.abs((stored?.turnoverMillionths ?? 0) / (2 * bar.turnoverMillionths) - 1) < 1e-12);
 });
@@ -182,7 +181,7 @@ test('bars out of order or twice are refused', async () => {
     [b, a],
     [a, a],
   ]) {
-    assert.instance(await rejectionOf(upsertBars(database.client, 'egx', bars)), InvariantError);
+    assert.instance(await rejectionOf(mergeBars(database.client, 'egx', bars)), InvariantError);
   }
 });
 
@@ -198,7 +197,7 @@ test('days are cut at midnight in Cairo, through both changes of summer time', a
     ['2025-10-30T22:00:00Z', '2025-10-30 22:00:00+00'], // Friday 00:00 winter time
     ['2025-12-01T08:00:00Z', '2025-11-30 22:00:00+00'],
   ];
-  await upsertBars(
+  await mergeBars(
     database.client,
     'egx',
     cases.map(([tick]) => barOf('CAIRO', [[0, 1, 1]], Date.parse(tick) * 1000)),
@@ -225,7 +224,7 @@ test('longer bars open with their first minute and close with their last', async
     low,
     close,
   }));
-  await upsertBars(database.client, 'egx', bars);
+  await mergeBars(database.client, 'egx', bars);
   const read = async (view: string): Promise<unknown[]> =>
     (
       await database.client.query(

@@ -1,4 +1,5 @@
 import type { Client } from 'pg';
+import { decodeBars, encodeBars } from '../../src/flush/bar-columns.ts';
 import { MINUTE_MICROS, turnoverMillionths, type MinuteBar } from '../../src/protocol/minute-bar.ts';
 import { upsertBars } from '../../src/store/upsert-bars.ts';
 
@@ -13,8 +14,13 @@ export interface TestTick {
 export async function storeBatch(client: Client, prefix: string, ticks: readonly TestTick[]): Promise<void> {
   await client.query('BEGIN');
   await insertTicks(client, prefix, ticks);
-  await upsertBars(client, prefix, barsOf(ticks));
+  await mergeBars(client, prefix, barsOf(ticks));
   await client.query('COMMIT');
+}
+
+/** Merges bars as a flush does. @returns them as they are stored now */
+export async function mergeBars(client: Client, prefix: string, bars: readonly MinuteBar[]): Promise<MinuteBar[]> {
+  return decodeBars(bars, await upsertBars(client, prefix, encodeBars(bars)));
 }
 
 /** Rows alone, without their bars. */

@@ -1,9 +1,8 @@
 import * as assert from 'uvu/assert';
 import { UsageError } from '../../src/errors.ts';
 import { TickQueries, type StoredTick } from '../../src/store/tick-queries.ts';
-import { upsertBars } from '../../src/store/upsert-bars.ts';
 import { suite } from '../support/suite.ts';
-import { barsOf, insertTicks, storeBatch, tiedTape, type TestTick } from './batches.ts';
+import { barsOf, insertTicks, mergeBars, storeBatch, tiedTape, type TestTick } from './batches.ts';
 import { openFreshDatabase, type FreshDatabase } from './fresh-database.ts';
 import { rejectionOf } from './rejection.ts';
 
@@ -72,7 +71,7 @@ test('the last tick of tied ones is the one that arrived last, whichever way the
 });
 
 test('the last tick stays when retention has dropped it, without its volume', async () => {
-  await upsertBars(
+  await mergeBars(
     database.client,
     'egx',
     barsOf([{ symbol: 'OLD', timeMicros: START - 90 * DAY, price: 7.5, volume: 3 }]),
@@ -96,7 +95,7 @@ test('the last ticks are found without reading the table', async () => {
       price: 1 + ((199_960 + i) % 100),
       volume: 199_960 + i,
     }));
-    await upsertBars(database.client, 'egx', barsOf(lastTicks));
+    await mergeBars(database.client, 'egx', barsOf(lastTicks));
     await database.client.query('VACUUM ANALYZE egx_ticks');
     await database.client.query('ANALYZE egx_bars_1m');
   };
