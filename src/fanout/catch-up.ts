@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describeError } from '../errors.ts';
 import { fanoutLogger } from '../logger.ts';
-import { type SymbolTable, TickColumns } from '../protocol/tick-columns.ts';
+import type { SymbolTable } from '../protocol/symbol-table.ts';
+import { TickColumns } from '../protocol/tick-columns.ts';
 import type { CodecName } from '../protocol/version.ts';
 import type { FanoutObserver, StreamTail } from './fanout-ports.ts';
 import type { LiveOutbox } from './live-outbox.ts';

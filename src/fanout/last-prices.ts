@@ -1,4 +1,5 @@
-import type { SymbolTable, TickColumns } from '../protocol/tick-columns.ts';
+import type { SymbolTable } from '../protocol/symbol-table.ts';
+import type { TickColumns } from '../protocol/tick-columns.ts';
 import type { LastTick } from './fanout-ports.ts';
 import type { OutgoingTick } from './fragment-writer.ts';
 

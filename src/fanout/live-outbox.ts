@@ -1,4 +1,5 @@
-import type { SymbolTable, TickColumns } from '../protocol/tick-columns.ts';
+import type { SymbolTable } from '../protocol/symbol-table.ts';
+import type { TickColumns } from '../protocol/tick-columns.ts';
 import type { LiveMode } from '../protocol/live-request.ts';
 import type { CodecName } from '../protocol/version.ts';
 import type { LiveSocket } from './fanout-ports.ts';

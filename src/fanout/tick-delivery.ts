@@ -1,4 +1,5 @@
-import { TickColumns, type SymbolTable } from '../protocol/tick-columns.ts';
+import type { SymbolTable } from '../protocol/symbol-table.ts';
+import { TickColumns } from '../protocol/tick-columns.ts';
 import type { CodecName } from '../protocol/version.ts';
 import { type Cohort, type Cohorts, NOTHING_WAITS } from './cohorts.ts';
 import type { FanoutObserver } from './fanout-ports.ts';

@@ -2,14 +2,19 @@ import { MINUTE_MICROS, type MinuteBar, turnoverMillionths } from '../protocol/m
 import type { TickColumns } from '../protocol/tick-columns.ts';
 import { countRows, symbolsInOrder } from './row-order.ts';
 
-type Building = { -readonly [Key in keyof MinuteBar]: MinuteBar[Key] };
-
-/** What a symbol's ticks are added to: the minute of its latest tick, and the others that were seen. */
-interface SymbolBars {
-  current: Building;
-  /** Undefined while there is but one. */
-  all: Map<number, Building> | undefined;
-}
+/** Places of a bar's numbers among its cells. */
+const MINUTE = 0;
+const OPEN = 1;
+const HIGH = 2;
+const LOW = 3;
+const CLOSE = 4;
+const VOLUME = 5;
+const TRADES = 6;
+const TURNOVER = 7;
+const OPEN_TIME = 8;
+const CLOSE_TIME = 9;
+const CELLS = 10;
+const INITIAL_BARS = 1_024;
 
 /**
  * The minute bars of a batch, sorted by (symbol, minute). Within a minute the open is the earliest tick and the close
@@ -18,75 +23,106 @@ interface SymbolBars {
  */
 export function buildBars(columns: TickColumns, without: ReadonlySet<number>): MinuteBar[] {
   const { symbol, price, volume, timeMicros, symbolTable, length } = columns;
-  const bySymbol: Array<SymbolBars | undefined> = Array.from({ length: symbolTable.names.length });
+  const bars = new BarCells(symbolTable.names.length);
   const checkWithout = without.size > 0;
   for (let row = 0; row < length; row++) {
     if (checkWithout && without.has(row)) continue;
-    const number = symbol[row] ?? 0;
-    const time = timeMicros[row] ?? 0;
-    const tickPrice = price[row] ?? 0;
-    const shares = volume[row] ?? 0;
-    let bars = bySymbol[number];
-    if (bars === undefined) {
-      const current = newBar(symbolTable.names[number] ?? '', time, tickPrice);
-      bySymbol[number] = bars = { current, all: undefined };
-    } else if (time < bars.current.minuteMicros || time >= bars.current.minuteMicros + MINUTE_MICROS) {
-      turnToMinute(bars, time, tickPrice);
+    bars.add(symbol[row] ?? 0, timeMicros[row] ?? 0, price[row] ?? 0, volume[row] ?? 0);
+  }
+  return symbolsInOrder(symbolTable, countRows(columns)).flatMap((number) =>
+    bars.ofSymbol(number, symbolTable.names[number] ?? ''),
+  );
+}
+
+/** Bars being built. The numbers of one lie side by side: of thousands of symbols a tick's bar is seldom in a cache. */
+class BarCells {
+  #cells = new Float64Array(INITIAL_BARS * CELLS);
+  #length = 0;
+  /** By symbol number: where the cells of the bar begin that its latest tick was of; −1 before the first. */
+  readonly #current: Int32Array;
+  /** Of symbols with several minutes: where the cells of each minute's bar begin. */
+  readonly #minutes = new Map<number, Map<number, number>>();
+
+  constructor(symbols: number) {
+    this.#current = new Int32Array(symbols).fill(-1);
+  }
+
+  add(symbol: number, time: number, price: number, volume: number): void {
+    let at = this.#current[symbol] ?? -1;
+    const minute = at < 0 ? Number.NaN : (this.#cells[at + MINUTE] ?? 0);
+    if (!(time >= minute && time < minute + MINUTE_MICROS)) at = this.#turnToMinute(symbol, time, price);
+    const cells = this.#cells;
+    if (time < (cells[at + OPEN_TIME] ?? 0)) {
+      cells[at + OPEN] = price;
+      cells[at + OPEN_TIME] = time;
     }
-    addTick(bars.current, time, tickPrice, shares);
+    if (time >= (cells[at + CLOSE_TIME] ?? 0)) {
+      cells[at + CLOSE] = price;
+      cells[at + CLOSE_TIME] = time;
+    }
+    if (price > (cells[at + HIGH] ?? 0)) cells[at + HIGH] = price;
+    if (price < (cells[at + LOW] ?? 0)) cells[at + LOW] = price;
+    cells[at + VOLUME] = (cells[at + VOLUME] ?? 0) + volume;
+    cells[at + TRADES] = (cells[at + TRADES] ?? 0) + 1;
+    cells[at + TURNOVER] = (cells[at + TURNOVER] ?? 0) + turnoverMillionths(price, volume);
   }
-  return symbolsInOrder(symbolTable, countRows(columns)).flatMap((number) => barsInOrder(bySymbol[number]));
-}
 
-function turnToMinute(bars: SymbolBars, time: number, price: number): void {
-  bars.all ??= new Map([[bars.current.minuteMicros, bars.current]]);
-  const minute = startOfMinute(time);
-  let bar = bars.all.get(minute);
-  if (bar === undefined) {
-    bar = newBar(bars.current.symbol, time, price);
-    bars.all.set(minute, bar);
+  /** By minute. */
+  ofSymbol(symbol: number, name: string): MinuteBar[] {
+    const minutes = this.#minutes.get(symbol);
+    if (minutes !== undefined)
+      return [...minutes].sort(([a], [b]) => a - b).map(([, begin]) => this.#barAt(begin, name));
+    const only = this.#current[symbol] ?? -1;
+    return only < 0 ? [] : [this.#barAt(only, name)];
   }
-  bars.current = bar;
-}
 
-function barsInOrder(bars: SymbolBars | undefined): MinuteBar[] {
-  if (bars === undefined) return [];
-  if (bars.all === undefined) return [bars.current];
-  return [...bars.all.values()].sort((a, b) => a.minuteMicros - b.minuteMicros);
-}
-
-function startOfMinute(time: number): number {
-  return time - (time % MINUTE_MICROS);
-}
-
-function newBar(symbol: string, time: number, price: number): Building {
-  return {
-    symbol,
-    minuteMicros: startOfMinute(time),
-    open: price,
-    high: price,
-    low: price,
-    close: price,
-    volume: 0,
-    trades: 0,
-    turnoverMillionths: 0,
-    openMicros: time,
-    closeMicros: time,
-  };
-}
-
-function addTick(bar: Building, time: number, price: number, volume: number): void {
-  if (time < bar.openMicros) {
-    bar.open = price;
-    bar.openMicros = time;
+  #turnToMinute(symbol: number, time: number, price: number): number {
+    const minute = time - (time % MINUTE_MICROS);
+    const before = this.#current[symbol] ?? -1;
+    let minutes = this.#minutes.get(symbol);
+    if (before >= 0 && minutes === undefined) {
+      minutes = new Map([[this.#cells[before + MINUTE] ?? 0, before]]);
+      this.#minutes.set(symbol, minutes);
+    }
+    let begin = minutes?.get(minute);
+    if (begin === undefined) {
+      begin = this.#start(minute, time, price);
+      minutes?.set(minute, begin);
+    }
+    this.#current[symbol] = begin;
+    return begin;
   }
-  if (time >= bar.closeMicros) {
-    bar.close = price;
-    bar.closeMicros = time;
+
+  #start(minute: number, time: number, price: number): number {
+    const begin = this.#length;
+    this.#length += CELLS;
+    if (this.#length > this.#cells.length) {
+      const larger = new Float64Array(this.#cells.length * 2);
+      larger.set(this.#cells);
+      this.#cells = larger;
+    }
+    const cells = this.#cells;
+    cells[begin + MINUTE] = minute;
+    for (let place = OPEN; place <= CLOSE; place++) cells[begin + place] = price;
+    cells[begin + OPEN_TIME] = time;
+    cells[begin + CLOSE_TIME] = time;
+    return begin;
   }
-  if (price > bar.high) bar.high = price;
-  if (price < bar.low) bar.low = price;
-  bar.volume += volume;
-  bar.trades += 1;
-  bar.turnoverMillionths += turnoverMillionths(price, volume);
+
+  #barAt(begin: number, symbol: string): MinuteBar {
+    const cell = (place: number): number => this.#cells[begin + place] ?? 0;
+    return {
+      symbol,
+      minuteMicros: cell(MINUTE),
+      open: cell(OPEN),
+      high: cell(HIGH),
+      low: cell(LOW),
+      close: cell(CLOSE),
+      volume: cell(VOLUME),
+      trades: cell(TRADES),
+      turnoverMillionths: cell(TURNOVER),
+      openMicros: cell(OPEN_TIME),
+      closeMicros: cell(CLOSE_TIME),
+    };
+  }
 }

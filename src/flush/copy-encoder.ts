@@ -1,4 +1,5 @@
-import type { SymbolTable, TickColumns } from '../protocol/tick-columns.ts';
+import type { SymbolTable } from '../protocol/symbol-table.ts';
+import type { TickColumns } from '../protocol/tick-columns.ts';
 import { MAX_SYMBOL_LENGTH } from '../protocol/tick.ts';
 import { countRows, symbolsInOrder } from './row-order.ts';
 

@@ -1,4 +1,5 @@
-import type { SymbolTable, TickColumns } from '../protocol/tick-columns.ts';
+import type { SymbolTable } from '../protocol/symbol-table.ts';
+import type { TickColumns } from '../protocol/tick-columns.ts';
 
 /** Order in which rows of a batch are written: by symbol for the index's sake, in order of arrival within a symbol. */
 export interface RowOrder {
@@ -45,10 +46,7 @@ export function countRows({ symbolTable, symbol, length }: TickColumns): Int32Ar
 
 /** The symbols of which there are rows, in the byte order of their names. */
 export function symbolsInOrder(table: SymbolTable, counts: Int32Array): number[] {
-  const present: number[] = [];
-  for (let number = 0; number < counts.length; number++) if ((counts[number] ?? 0) > 0) present.push(number);
-  const name = (number: number): string => table.names[number] ?? '';
-  return present.sort((a, b) => (name(a) < name(b) ? -1 : 1));
+  return table.inOrder().filter((number) => (counts[number] ?? 0) > 0);
 }
 
 /**

@@ -1,60 +1,8 @@
 import { BadFrameError } from './bad-frame-error.ts';
+import { SymbolTable } from './symbol-table.ts';
 
 const TWO_32 = 2 ** 32;
 const INITIAL_ROWS = 4_096;
-const HASH_SLOTS = 1 << 12;
-
-/** Gives each distinct symbol a small number. Grows with the symbols seen; start a new one to forget. */
-export class SymbolTable {
-  readonly names: string[] = [];
-  #bytes: Buffer[] = [];
-  #slots = new Int32Array(HASH_SLOTS).fill(-1);
-
-  /** The number of the symbol whose bytes are `bytes[start, end)`. */
-  intern(bytes: Uint8Array, start: number, end: number): number {
-    let hash = end - start;
-    for (let at = start; at < end; at++) hash = (Math.imul(hash, 31) + (bytes[at] ?? 0)) | 0;
-    const mask = this.#slots.length - 1;
-    let slot = (hash ^ (hash >>> 15)) & mask;
-    for (;;) {
-      const number = this.#slots[slot] ?? -1;
-      if (number < 0) return this.#add(bytes, start, end, slot);
-      if (this.#equals(number, bytes, start, end)) return number;
-      slot = (slot + 1) & mask;
-    }
-  }
-
-  bytesOf(number: number): Buffer {
-    const bytes = this.#bytes[number];
-    if (bytes === undefined) throw new RangeError('no such symbol');
-    return bytes;
-  }
-
-  #equals(number: number, bytes: Uint8Array, start: number, end: number): boolean {
-    const known = this.#bytes[number];
-    if (known === undefined || known.length !== end - start) return false;
-    for (let at = 0; at < known.length; at++) if (known[at] !== bytes[start + at]) return false;
-    return true;
-  }
-
-  #add(bytes: Uint8Array, start: number, end: number, slot: number): number {
-    const number = this.names.length;
-    const own = Buffer.from(bytes.subarray(start, end));
-    this.names.push(own.toString('latin1'));
-    this.#bytes.push(own);
-    this.#slots[slot] = number;
-    if (this.names.length * 2 > this.#slots.length) this.#grow();
-    return number;
-  }
-
-  #grow(): void {
-    const known = this.#bytes;
-    this.#bytes = [];
-    this.names.length = 0;
-    this.#slots = new Int32Array(this.#slots.length * 2).fill(-1);
-    for (const bytes of known) this.intern(bytes, 0, bytes.length);
-  }
-}
 
 /** Ticks as columns, in the order they were appended: what a batch is before it is encoded. */
 export class TickColumns {

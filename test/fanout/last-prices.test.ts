@@ -1,6 +1,7 @@
 import * as assert from 'uvu/assert';
 import { LastPrices } from '../../src/fanout/last-prices.ts';
-import { SymbolTable, TickColumns } from '../../src/protocol/tick-columns.ts';
+import { SymbolTable } from '../../src/protocol/symbol-table.ts';
+import { TickColumns } from '../../src/protocol/tick-columns.ts';
 import type { Tick } from '../../src/protocol/tick.ts';
 import { suite } from '../support/suite.ts';
 import { rowsOf } from './entries.ts';

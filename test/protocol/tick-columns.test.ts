@@ -1,7 +1,8 @@
 import * as fc from 'fast-check';
 import * as assert from 'uvu/assert';
 import { BadFrameError } from '../../src/protocol/bad-frame-error.ts';
-import { SymbolTable, TickColumns } from '../../src/protocol/tick-columns.ts';
+import { SymbolTable } from '../../src/protocol/symbol-table.ts';
+import { TickColumns } from '../../src/protocol/tick-columns.ts';
 import { suite } from '../support/suite.ts';
 import { hex } from './msgpack-forms.ts';
 
