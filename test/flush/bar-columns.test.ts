@@ -10,9 +10,17 @@ function bar(symbol: string, minute: number): MinuteBar {
   const minuteMicros = 1_764_576_000_000_000 + minute * MINUTE_MICROS;
   const price = 10 + minute;
   return {
-    ...{ symbol, minuteMicros, open: price, high: price + 2, low: price - 2, close: price + 1 },
-    ...{ volume: 7 + minute, trades: 3, turnoverMillionths: 12_345_678 },
-    ...{ openMicros: minuteMicros + 1, closeMicros: minuteMicros + 59_999_999 },
+    symbol,
+    minuteMicros,
+    open: price,
+    high: price + 2,
+    low: price - 2,
+    close: price + 1,
+    volume: 7 + minute,
+    trades: 3,
+    turnoverMillionths: 12_345_678,
+    openMicros: minuteMicros + 1,
+    closeMicros: minuteMicros + 59_999_999,
   };
 }
 
