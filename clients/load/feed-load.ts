@@ -1,5 +1,6 @@
 import { FeedClient } from '../feed/feed-client.ts';
 import { Latency, type LatencySummary } from './latency.ts';
+import type { LoadClock } from './load-clock.ts';
 import { dueMsOf, frameNumberOf, type LoadPlan, type LoadSchedule, scheduleOf } from './load-plan.ts';
 import { loadFrame, loadSymbol } from './load-ticks.ts';
 import { SentTally } from './tick-tally.ts';
@@ -9,17 +10,17 @@ const MAX_FRAMES_A_TURN = 256;
 /** Timers are of whole milliseconds. */
 const MIN_SLEEP_MS = 1;
 
-export interface LoadClock {
-  /** Milliseconds, never going back. */
-  readonly nowMs: () => number;
-  /** What to add to `nowMs` for milliseconds since the epoch. */
-  readonly originMs: number;
-}
-
 export interface FeedCounts {
   readonly sentFrames: number;
   readonly ackedFrames: number;
   readonly committedFrames: number;
+}
+
+/** Of all feeds together; see {@link FeedLoad}. */
+export interface FeedLatencies {
+  readonly ack: LatencySummary;
+  readonly committed: LatencySummary;
+  readonly ownLag: LatencySummary;
 }
 
 interface LoadFeed {
@@ -88,7 +89,7 @@ export class FeedLoad implements AsyncDisposable {
     };
   }
 
-  latencies(): { readonly ack: LatencySummary; readonly committed: LatencySummary; readonly ownLag: LatencySummary } {
+  latencies(): FeedLatencies {
     return {
       ack: this.#ack.summary(),
       committed: this.#committed.summary(),

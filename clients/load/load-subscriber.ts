@@ -3,7 +3,7 @@ import type { CodecName } from '../../src/protocol/version.ts';
 import { SUBPROTOCOL_JSON, SUBPROTOCOL_MSGPACK } from '../../src/protocol/version.ts';
 import type { Latency } from './latency.ts';
 import { type LiveSink, scanLive } from './live-scan.ts';
-import type { LoadClock } from './feed-load.ts';
+import type { LoadClock } from './load-clock.ts';
 import { LoadSocket } from './load-socket.ts';
 import { loadFingerprint, loadPriceOf, loadSymbol, loadSymbolOf } from './load-ticks.ts';
 import type { TickTally } from './tick-tally.ts';

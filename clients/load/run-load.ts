@@ -1,12 +1,15 @@
 import { randomBytes } from 'node:crypto';
 import { performance } from 'node:perf_hooks';
-import { type FeedCounts, FeedLoad, type LoadClock } from './feed-load.ts';
+import type { FeedCounts } from './feed-load.ts';
+import type { FeedReport } from './feed-process-messages.ts';
+import { type LoadClock, loadClock } from './load-clock.ts';
 import { dueMsOf, type LoadPlan, scheduleOf } from './load-plan.ts';
 import { loadSymbolOf } from './load-ticks.ts';
 import type { LoadResult } from './load-result.ts';
 import type { LoadSubscriber } from './load-subscriber.ts';
 import { findFailures, type SubscriberRecord } from './reconcile.ts';
 import { SubscriberLoad } from './subscriber-load.ts';
+import { ForkedFeeds } from './forked-feeds.ts';
 
 export interface LoadProgress {
   readonly elapsedMs: number;
@@ -36,9 +39,9 @@ const MICROS_A_SECOND = 1_000_000;
  * @throws {FeedRefusedError} {Error} when the gateway cannot be reached, or refuses a feed or a subscriber
  */
 export async function runLoad(plan: LoadPlan, hooks: LoadHooks = {}): Promise<LoadResult> {
-  const clock: LoadClock = { nowMs: () => performance.now(), originMs: performance.timeOrigin };
+  const clock = loadClock();
   using subscribers = new SubscriberLoad();
-  await using feeds = new FeedLoad(plan, randomBytes(4).toString('hex'), clock);
+  await using feeds = new ForkedFeeds(plan, randomBytes(4).toString('hex'), clock);
   await within(feeds.opened(), hooks.openLimitMs ?? OPEN_LIMIT_MS, `the gateway at ${plan.url} did not open the feeds`);
   await subscribers.connect(plan, clock);
 
@@ -55,16 +58,17 @@ export async function runLoad(plan: LoadPlan, hooks: LoadHooks = {}): Promise<Lo
   const loopBefore = performance.eventLoopUtilization();
   try {
     await feeds.run(startMs, signal);
-    const ownBusyShare = performance.eventLoopUtilization(loopBefore).utilization;
+    const ownBusyShare = Math.max(performance.eventLoopUtilization(loopBefore).utilization, feeds.effort.busyShare);
     const cpu = process.cpuUsage(cpuBefore);
     const seconds = (clock.nowMs() - startMs) / 1_000;
     await settle(plan, feeds, subscribers, clock);
     hooks.onProgress?.(progress());
     if (feeds.failure !== undefined) throw feeds.failure;
     return resultOf(plan, feeds, subscribers, {
+      report: await feeds.report(),
       seconds,
       ownBusyShare,
-      ownCpuSeconds: (cpu.user + cpu.system) / MICROS_A_SECOND,
+      ownCpuSeconds: (cpu.user + cpu.system) / MICROS_A_SECOND + feeds.effort.cpuSeconds,
       isCut: signal.aborted,
     });
   } finally {
@@ -92,7 +96,12 @@ function ticksOf(counts: FeedCounts, { frameTicks }: LoadPlan): Omit<LoadProgres
   };
 }
 
-async function settle(plan: LoadPlan, feeds: FeedLoad, subscribers: SubscriberLoad, clock: LoadClock): Promise<void> {
+async function settle(
+  plan: LoadPlan,
+  feeds: ForkedFeeds,
+  subscribers: SubscriberLoad,
+  clock: LoadClock,
+): Promise<void> {
   const deadlineMs = clock.nowMs() + plan.settleMs;
   while (clock.nowMs() < deadlineMs && feeds.failure === undefined) {
     const { sentFrames, ackedFrames, committedFrames } = feeds.counts();
@@ -102,18 +111,18 @@ async function settle(plan: LoadPlan, feeds: FeedLoad, subscribers: SubscriberLo
   }
 }
 
-function hasAll(subscriber: LoadSubscriber, feeds: FeedLoad, plan: LoadPlan): boolean {
+function hasAll(subscriber: LoadSubscriber, feeds: ForkedFeeds, plan: LoadPlan): boolean {
   if (subscriber.failure !== undefined) return true;
   if (plan.mode === 'latest') return staleSymbols(subscriber, feeds, plan) === 0;
   return subscriber.tally.count + subscriber.dropped >= expectedOf(subscriber, feeds).count;
 }
 
-function expectedOf(subscriber: LoadSubscriber, feeds: FeedLoad): { count: number; fingerprint: number } {
+function expectedOf(subscriber: LoadSubscriber, feeds: ForkedFeeds): { count: number; fingerprint: number } {
   return subscriber.symbols === undefined ? feeds.sent.all() : feeds.sent.of(subscriber.symbols);
 }
 
 /** Symbols whose last tick this subscriber has not got. With several feeds, which is last is not said. */
-function staleSymbols(subscriber: LoadSubscriber, feeds: FeedLoad, plan: LoadPlan): number {
+function staleSymbols(subscriber: LoadSubscriber, feeds: ForkedFeeds, plan: LoadPlan): number {
   if (plan.feeds > 1) return 0;
   const missing = new Set(subscriber.symbols ?? Array.from({ length: plan.symbols }, (_, number) => number));
   let stale = 0;
@@ -126,14 +135,15 @@ function staleSymbols(subscriber: LoadSubscriber, feeds: FeedLoad, plan: LoadPla
 
 function resultOf(
   plan: LoadPlan,
-  feeds: FeedLoad,
+  feeds: ForkedFeeds,
   subscribers: SubscriberLoad,
-  run: { seconds: number; ownBusyShare: number; ownCpuSeconds: number; isCut: boolean },
+  run: { report: FeedReport; seconds: number; ownBusyShare: number; ownCpuSeconds: number; isCut: boolean },
 ): LoadResult {
   const schedule = scheduleOf(plan);
   const counts = feeds.counts();
   const { sentTicks, ackedTicks, committedTicks } = ticksOf(counts, plan);
-  const { ack, committed, ownLag } = feeds.latencies();
+  const { latencies, rejected, interruptions, holds } = run.report;
+  const { ack, committed, ownLag } = latencies;
   const totals = subscribers.totals();
   const records = subscribers.all.map((subscriber): SubscriberRecord => ({
     mode: plan.mode,
@@ -151,9 +161,9 @@ function resultOf(
     acked: ackedTicks,
     committed: committedTicks,
     until: plan.until,
-    rejected: feeds.rejected,
-    interruptions: feeds.interruptions,
-    holds: feeds.holds,
+    rejected,
+    interruptions,
+    holds,
     ownLagMs: ownLag.p99,
     subscribers: records,
   });

@@ -1,5 +1,5 @@
 import { Random } from '../simulator/random.ts';
-import type { LoadClock } from './feed-load.ts';
+import type { LoadClock } from './load-clock.ts';
 import { Latency } from './latency.ts';
 import type { LoadPlan } from './load-plan.ts';
 import { LoadSubscriber } from './load-subscriber.ts';

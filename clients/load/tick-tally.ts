@@ -6,14 +6,31 @@ export interface TickTally {
   readonly fingerprint: number;
 }
 
+/** Ticks of each symbol, by its number: how many, and the sum of their fingerprints. */
+export interface SentTicks {
+  readonly counts: Float64Array;
+  readonly fingerprints: Int32Array;
+}
+
 /** What was sent, by symbol: from this follows what each subscriber must have got. Pure. */
 export class SentTally {
-  readonly #counts: Float64Array;
-  readonly #fingerprints: Int32Array;
+  #counts: Float64Array;
+  #fingerprints: Int32Array;
 
   constructor(symbols: number) {
     this.#counts = new Float64Array(symbols);
     this.#fingerprints = new Int32Array(symbols);
+  }
+
+  static from({ counts, fingerprints }: SentTicks): SentTally {
+    const tally = new SentTally(counts.length);
+    tally.#counts = counts;
+    tally.#fingerprints = fingerprints;
+    return tally;
+  }
+
+  ticks(): SentTicks {
+    return { counts: this.#counts, fingerprints: this.#fingerprints };
   }
 
   /** Adds the ticks `first` … `end` − 1. */
