@@ -3,6 +3,7 @@ import { type FragmentWriter, fragmentWriter } from './fragment-writer.ts';
 import type { LiveSubscriber } from './live-subscriber.ts';
 import type { BarEvent } from './minute-closer.ts';
 import { passesFilter } from './symbol-filter.ts';
+import { RowList } from './row-list.ts';
 import { arrayFrame } from './web-socket-frame.ts';
 
 const MAX_BARS_A_FRAME = 256;
@@ -48,14 +49,14 @@ function encodeBars(codec: CodecName, events: readonly BarEvent[]): EncodedBars 
 }
 
 function framesFor(subscriber: LiveSubscriber, events: readonly BarEvent[], bars: EncodedBars): Buffer[] {
-  const rows: number[] = [];
+  const rows = new RowList();
   events.forEach(({ type, bar }, index) => {
     const filter = type === 'b' ? subscriber.bars : subscriber.updatedBars;
     if (passesFilter(filter, bar.symbol)) rows.push(index);
   });
   const frames: Buffer[] = [];
   for (let from = 0; from < rows.length; from += MAX_BARS_A_FRAME) {
-    const some = rows.slice(from, from + MAX_BARS_A_FRAME);
+    const some = rows.slice(from, Math.min(rows.length, from + MAX_BARS_A_FRAME));
     frames.push(arrayFrame(subscriber.codec, bars.writer, bars.starts, bars.ends, some, some.length).bytes);
   }
   return frames;

@@ -9,6 +9,7 @@ import type { LiveOutbox } from './live-outbox.ts';
 import type { LiveSubscriber } from './live-subscriber.ts';
 import { PageSize } from './page-size.ts';
 import type { RecentEntries } from './recent-entries.ts';
+import { RowList } from './row-list.ts';
 import { decodeEntry, type RawShownEntry, type SequenceStep, ShownSequence } from './shown-sequence.ts';
 import { appendTicks } from './shown-ticks.ts';
 import { formatPosition, parsePosition, type StreamPlace } from './stream-place.ts';
@@ -183,7 +184,7 @@ export class CatchUp implements Disposable {
       toMs = entry.acceptedAtMs;
     }
     const last = entries[to - 1];
-    const rows: number[] = [];
+    const rows = new RowList();
     for (let row = 0; row < columns.length; row++) {
       const symbol = columns.symbolTable.names[columns.symbol[row] ?? 0] ?? '';
       if (passesFilter(tickWish.filter, symbol)) rows.push(row);

@@ -1,5 +1,6 @@
 import type { CodecName } from '../protocol/version.ts';
 import type { LiveOutbox } from './live-outbox.ts';
+import { RowList } from './row-list.ts';
 import { filterKey, isEmptyFilter, type SymbolFilter } from './symbol-filter.ts';
 
 /** How a dashboard wants its ticks. */
@@ -23,7 +24,7 @@ export class Cohort implements TickWish {
   /** First of the gathered entries that has ticks for it. */
   fromEntry: number = NOTHING_WAITS;
   /** Rows that wait for it, where it names symbols. */
-  rows: number[] = [];
+  readonly rows: RowList = new RowList();
   /** When it was served last, by the clock of whoever hands out. */
   servedMs: number = Number.NEGATIVE_INFINITY;
 

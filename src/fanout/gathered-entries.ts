@@ -1,4 +1,5 @@
 import type { CodecName } from '../protocol/version.ts';
+import type { RowList } from './row-list.ts';
 import { formatPosition, type StreamPlace } from './stream-place.ts';
 import { positionElement } from './tick-encoder.ts';
 
@@ -14,7 +15,7 @@ export interface GatheredEntry {
 /** Ticks of consecutive entries that go into one frame: frames end where an entry ends, so that positions are exact. */
 export interface GatheredPart {
   /** Undefined: all rows from `fromRow` up to `toRow`. */
-  readonly rows: readonly number[] | undefined;
+  readonly rows: RowList | undefined;
   readonly fromRow: number;
   readonly toRow: number;
   readonly lastEntry: number;
@@ -59,7 +60,7 @@ export class GatheredEntries {
   }
 
   /** These rows, which are of entries from `fromEntry` on. */
-  of(rows: readonly number[], fromEntry: number): GatheredPart[] {
+  of(rows: RowList, fromEntry: number): GatheredPart[] {
     if (rows.length <= MAX_FRAME_TICKS) return [this.#part(fromEntry, this.#entries.length - 1, rows)];
     const parts: GatheredPart[] = [];
     let first = fromEntry;
@@ -68,7 +69,7 @@ export class GatheredEntries {
     for (let last = fromEntry; last < this.#entries.length; last++) {
       const before = to;
       const end = this.#entries[last]?.toRow ?? 0;
-      while (to < rows.length && (rows[to] ?? 0) < end) to += 1;
+      while (to < rows.length && rows.at(to) < end) to += 1;
       if (to - from > MAX_FRAME_TICKS && before > from) {
         parts.push(this.#part(first, last - 1, rows.slice(from, before)));
         first = last;
@@ -90,7 +91,7 @@ export class GatheredEntries {
     return element;
   }
 
-  #part(first: number, last: number, rows: readonly number[] | undefined): GatheredPart {
+  #part(first: number, last: number, rows: RowList | undefined): GatheredPart {
     const from = this.#entries[first];
     const to = this.#entries[last];
     return {

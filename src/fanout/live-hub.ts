@@ -18,6 +18,7 @@ import { replyFrame, wireTime } from './live-replies.ts';
 import type { LiveSubscriber } from './live-subscriber.ts';
 import { MinuteCloser } from './minute-closer.ts';
 import { RecentEntries } from './recent-entries.ts';
+import { RowList } from './row-list.ts';
 import { appendTicks } from './shown-ticks.ts';
 import type { Hole, ShownEntry } from './shown-sequence.ts';
 import { StreamFollower } from './stream-follower.ts';
@@ -240,8 +241,7 @@ export class LiveHub implements Disposable {
     const frames: Buffer[] = [];
     for (let from = 0; from < starts.length; from += MAX_SNAPSHOT_TICKS) {
       const count = Math.min(MAX_SNAPSHOT_TICKS, starts.length - from);
-      const rows = Array.from({ length: count }, (_, at) => from + at);
-      frames.push(arrayFrame(codec, writer, starts, ends, rows, count).bytes);
+      frames.push(arrayFrame(codec, writer, starts, ends, RowList.range(from, from + count), count).bytes);
     }
     return frames;
   }

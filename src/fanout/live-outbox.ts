@@ -4,14 +4,15 @@ import type { LiveMode } from '../protocol/live-request.ts';
 import type { CodecName } from '../protocol/version.ts';
 import type { LiveSocket } from './fanout-ports.ts';
 import { fragmentWriter } from './fragment-writer.ts';
+import { RowList } from './row-list.ts';
 import { type ArrayFrame, arrayFrame, joinedFrame } from './web-socket-frame.ts';
 
 /** Ticks that go to all dashboards of one subscription set. */
 export interface SharedTicks {
   readonly frame: ArrayFrame;
   readonly columns: TickColumns;
-  /** Which rows of the columns; undefined: all from `fromRow` up to `toRow`. */
-  readonly rows: readonly number[] | undefined;
+  /** Which rows of the columns, valid during the call; undefined: all from `fromRow` up to `toRow`. */
+  readonly rows: RowList | undefined;
   readonly fromRow: number;
   readonly toRow: number;
   /** `pos` after these ticks, as an element; also stands at the frame's end. */
@@ -190,7 +191,7 @@ export class LiveOutbox {
     this.#heldTable = columns.symbolTable;
     this.#heldPosition = position;
     if (rows === undefined) for (let row = fromRow; row < toRow; row++) this.#holdNewest(columns, row);
-    else for (const row of rows) this.#holdNewest(columns, row);
+    else for (let index = 0; index < rows.length; index++) this.#holdNewest(columns, rows.at(index));
   }
 
   #holdNewest(columns: TickColumns, row: number): void {
@@ -252,7 +253,7 @@ export class LiveOutbox {
     for (let from = 0; from < total; from += MAX_TICKS_A_FRAME) {
       const to = Math.min(total, from + MAX_TICKS_A_FRAME);
       const tail = to === total ? this.#heldPosition : undefined;
-      const rows = Array.from({ length: to - from }, (_, index) => from + index);
+      const rows = RowList.range(from, to);
       const frame = arrayFrame(codec, writer, starts, ends, rows, rows.length, tail);
       this.#sendTicks(frame.bytes, frame.count, nowMs);
     }

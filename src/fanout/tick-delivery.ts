@@ -173,8 +173,7 @@ export class TickDelivery implements Disposable {
   #serve(cohort: Cohort, nowMs: number): void {
     const { fromEntry, rows, members } = cohort;
     cohort.fromEntry = NOTHING_WAITS;
-    cohort.rows = [];
-    if (fromEntry === NOTHING_WAITS || members.size === 0) return;
+    if (fromEntry === NOTHING_WAITS || members.size === 0) return rows.clear();
     const parts = cohort.filter.isAll ? this.#entries.all(fromEntry) : this.#entries.of(rows, fromEntry);
     for (const part of parts) {
       const shared = this.#share(cohort, part);
@@ -184,6 +183,7 @@ export class TickDelivery implements Disposable {
       }
       this.#options.observer.onLatency?.(nowMs - part.fromMs, shared.frame.count * members.size);
     }
+    rows.clear();
   }
 
   #share({ codec, withPositions }: Cohort, part: GatheredPart): SharedTicks {

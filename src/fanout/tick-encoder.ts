@@ -1,10 +1,12 @@
 import type { TickColumns } from '../protocol/tick-columns.ts';
 import type { CodecName } from '../protocol/version.ts';
 import { type FragmentWriter, fragmentWriter, type OutgoingTick } from './fragment-writer.ts';
+import { RowList } from './row-list.ts';
 import { type ArrayFrame, arrayFrame } from './web-socket-frame.ts';
 
 const INITIAL_ROWS = 4_096;
 const NOT_ENCODED = -1;
+const ONE_PIECE = RowList.range(0, 1);
 
 /** Encodes each tick of a batch at most once in one codec, and builds frames of those that are wanted. */
 export class TickEncoder {
@@ -29,9 +31,12 @@ export class TickEncoder {
   }
 
   /** A frame of these rows, in their order. */
-  frame(rows: readonly number[], tail?: Buffer): ArrayFrame {
+  frame(rows: RowList, tail?: Buffer): ArrayFrame {
     this.#cover();
-    for (const row of rows) if (this.#starts[row] === NOT_ENCODED) this.#encode(row);
+    for (let index = 0; index < rows.length; index++) {
+      const row = rows.at(index);
+      if (this.#starts[row] === NOT_ENCODED) this.#encode(row);
+    }
     return arrayFrame(this.codec, this.#writer, this.#starts, this.#ends, rows, rows.length, tail);
   }
 
@@ -46,7 +51,7 @@ export class TickEncoder {
   rangeFrame(from: number, to: number, tail?: Buffer): ArrayFrame {
     const starts = [this.#starts[from] ?? 0];
     const ends = [this.#ends[to - 1] ?? 0];
-    return arrayFrame(this.codec, this.#writer, starts, ends, [0], to - from, tail);
+    return arrayFrame(this.codec, this.#writer, starts, ends, ONE_PIECE, to - from, tail);
   }
 
   #cover(): void {

@@ -1,4 +1,5 @@
 import type { CodecName } from '../protocol/version.ts';
+import { RowList } from './row-list.ts';
 
 const TEXT = 0x81;
 const BINARY = 0x82;
@@ -51,13 +52,16 @@ export function arrayFrame(
   source: FrameSource,
   starts: ArrayLike<number>,
   ends: ArrayLike<number>,
-  rows: readonly number[],
+  rows: RowList,
   count: number,
   tail?: Buffer,
 ): ArrayFrame {
   const separator = codec === 'json' ? 1 : 0;
   let bodyLength = separator * (rows.length - 1);
-  for (const row of rows) bodyLength += (ends[row] ?? 0) - (starts[row] ?? 0);
+  for (let index = 0; index < rows.length; index++) {
+    const row = rows.at(index);
+    bodyLength += (ends[row] ?? 0) - (starts[row] ?? 0);
+  }
   const tailLength = tail === undefined ? 0 : tail.length + separator;
   const elements = tail === undefined ? count : count + 1;
   const length = bodyLength + tailLength + (codec === 'json' ? 2 : arrayHeaderLength(elements));
@@ -65,7 +69,8 @@ export function arrayFrame(
   const { view } = frameSource(bytes);
   const bodyStart = openArray(bytes, writeHeader(bytes, length, codec), codec, elements);
   let at = bodyStart;
-  for (const row of rows) {
+  for (let index = 0; index < rows.length; index++) {
+    const row = rows.at(index);
     if (at > bodyStart && separator === 1) bytes[at++] = COMMA;
     const start = starts[row] ?? 0;
     const end = ends[row] ?? 0;
@@ -102,7 +107,7 @@ export function joinedFrame(codec: CodecName, count: number, bodies: readonly Bu
     at += body.length;
     ends.push(at);
   }
-  return arrayFrame(codec, source, starts, ends, [...bodies.keys()], count).bytes;
+  return arrayFrame(codec, source, starts, ends, RowList.range(0, bodies.length), count).bytes;
 }
 
 function headerLengthFor(length: number): number {

@@ -2,6 +2,7 @@ import * as fc from 'fast-check';
 import * as assert from 'uvu/assert';
 import { GatheredEntries, type GatheredPart } from '../../src/fanout/gathered-entries.ts';
 import { suite } from '../support/suite.ts';
+import { listOf, numbersOf } from './row-lists.ts';
 
 const test = suite('entries gathered for live frames');
 
@@ -74,14 +75,14 @@ test('some ticks: each once, in order, behind the position of the entry that the
       const rows = Array.from({ length: total - firstRow }, (_, at) => firstRow + at).filter(
         (row) => row % every === 0,
       );
-      const parts = gathered.entries.of(rows, fromEntry);
+      const parts = gathered.entries.of(listOf(rows), fromEntry);
       checkParts(parts, gathered, fromEntry);
       assert.equal(
-        parts.flatMap((part) => part.rows ?? []),
+        parts.flatMap((part) => numbersOf(part.rows)),
         rows,
       );
       for (const part of parts) {
-        const own = part.rows ?? [];
+        const own = numbersOf(part.rows);
         assert.ok(own.every((row) => row >= part.fromRow && row < part.toRow));
         const entriesWithRows = new Set(own.map((row) => gathered.ends.findIndex((end) => row < end)));
         assert.ok(own.length <= MAX_FRAME_TICKS || entriesWithRows.size === 1, `${own.length} ticks`);

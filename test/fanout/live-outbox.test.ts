@@ -1,6 +1,7 @@
 import * as assert from 'uvu/assert';
 import type { LiveSocket } from '../../src/fanout/fanout-ports.ts';
 import { type DroppedTicks, LiveOutbox, type SharedTicks } from '../../src/fanout/live-outbox.ts';
+import { RowList } from '../../src/fanout/row-list.ts';
 import { positionElement, TickEncoder } from '../../src/fanout/tick-encoder.ts';
 import { SymbolTable } from '../../src/protocol/symbol-table.ts';
 import { TickColumns } from '../../src/protocol/tick-columns.ts';
@@ -44,7 +45,7 @@ function shared(symbols: number, price: number, timeMicros = price * 1e6 + 1e15)
   columns.appendRows(rows, 0, rows.length);
   encoder.begin(columns);
   const position = positionElement('json', `at.${price}`);
-  const all = Array.from({ length: symbols }, (_, at) => at);
+  const all = RowList.range(0, symbols);
   const frame = encoder.frame(all, position);
   return { frame, columns, rows: all, fromRow: 0, toRow: symbols, position, fromMs: price, toMs: price };
 }

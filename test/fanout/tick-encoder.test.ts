@@ -8,6 +8,7 @@ import { MIN_TIME_MICROS, type Tick } from '../../src/protocol/tick.ts';
 import { TickColumns } from '../../src/protocol/tick-columns.ts';
 import type { CodecName } from '../../src/protocol/version.ts';
 import { suite } from '../support/suite.ts';
+import { listOf } from './row-lists.ts';
 import { rowsOf } from './entries.ts';
 import { openFrame, payloadOf } from './open-frame.ts';
 
@@ -48,7 +49,7 @@ for (const codec of CODECS) {
         assert.equal(openFrame(whole.bytes, codec), ticks.map(onWire));
         assert.equal(whole.count, ticks.length);
         if (rows.length === 0) return;
-        const some = encoder.frame(rows, positionElement(codec, 'a.b'));
+        const some = encoder.frame(listOf(rows), positionElement(codec, 'a.b'));
         const expected = rows.map((row) => onWire(ticks[row] ?? fail()));
         assert.equal(openFrame(some.bytes, codec), [...expected, { T: 'pos', at: 'a.b' }]);
         const body = some.bytes.subarray(some.bodyStart, some.bodyEnd);
@@ -68,7 +69,7 @@ for (const codec of CODECS) {
     }));
     encoder.begin(columnsOf(ticks));
     encoder.encodeThrough(ticks.length);
-    assert.equal(openFrame(encoder.frame([3]).bytes, codec).length, 1);
+    assert.equal(openFrame(encoder.frame(listOf([3])).bytes, codec).length, 1);
     assert.equal(openFrame(encoder.rangeFrame(300, 600).bytes, codec), ticks.slice(300).map(onWire));
     assert.equal(openFrame(encoder.rangeFrame(300, 600).bytes, codec), ticks.slice(300).map(onWire));
   });
@@ -83,7 +84,7 @@ for (const codec of CODECS) {
     for (const count of [1, 15, 16, 65_535, 65_536]) {
       const one = positionElement(codec, 'x');
       const rows = Array.from({ length: count }, () => 0);
-      const frame = arrayFrame(codec, frameSource(one), [0], [one.length], rows, count);
+      const frame = arrayFrame(codec, frameSource(one), [0], [one.length], listOf(rows), count);
       assert.is(openFrame(frame.bytes, codec).length, count);
     }
   });
@@ -113,7 +114,7 @@ for (const codec of CODECS) {
       writer.bar(type, each);
       ends.push(writer.length - writer.separatorBytes);
     }
-    const [full, empty] = openFrame(arrayFrame(codec, writer, starts, ends, [0, 1], 2).bytes, codec);
+    const [full, empty] = openFrame(arrayFrame(codec, writer, starts, ends, listOf([0, 1]), 2).bytes, codec);
     const { open: o, high: h, low: l, close: c, volume: v, trades: n, minuteMicros: t } = bar;
     const vw = bar.turnoverMillionths / 1e6 / v;
     assert.equal(full, { T: 'b', S: 'COMI', o, h, l, c, v, n, vw, t });
