@@ -31,13 +31,19 @@ export class ForkedFeeds implements AsyncDisposable {
     this.#over.catch(() => undefined);
     this.#child = fork(fileURLToPath(PROGRAM), { serialization: 'advanced' });
     this.#child.on('error', (error) => this.#fail(error));
-    this.#child.on('exit', (code) =>
-      this.#fail(new Error(`the process of the feeds ended with ${code ?? 'a signal'}`)),
-    );
+    this.#child.on('exit', (code, signal) => {
+      this.#fail(new Error(`the process of the feeds ended with ${signal ?? code ?? 'nothing said'}`));
+    });
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- feed-process.ts of the same program sends it
     this.#child.on('message', (message) => this.#take(message as FromFeedProcess));
     this.#opened = this.#open({ kind: 'open', plan, run, originMs: clock.originMs });
     this.#opened.catch(() => undefined);
+  }
+
+  /** Of the process. @throws {Error} where it could not be started */
+  get pid(): number {
+    if (this.#child.pid === undefined) throw this.failure ?? new Error('the process of the feeds did not start');
+    return this.#child.pid;
   }
 
   /** Why the feeds could not go on, if so. */
