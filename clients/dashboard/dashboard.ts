@@ -38,6 +38,8 @@ class Dashboard {
   #isLost = false;
   #missed = 0;
   #refusal: number | undefined;
+  /** Counts tokens tried, none being one of them: what comes of an earlier one says nothing of this one. */
+  #attempt = 0;
 
   constructor() {
     this.#tokens = new TokenForm(this.#language, () => this.start());
@@ -59,6 +61,7 @@ class Dashboard {
   }
 
   start(): void {
+    this.#attempt += 1;
     this.#status.notice();
     this.#readBoardIn(0);
     this.#connect();
@@ -68,11 +71,12 @@ class Dashboard {
     this.#client?.close();
     this.#refusal = undefined;
     const { token } = this.#tokens;
+    const attempt = this.#attempt;
     this.#client = browserLiveClient({
       url: new URL('v1/live', location.href).href,
       token: token === undefined ? undefined : () => token,
       snapshot: true,
-      onState: (state) => this.#onState(state),
+      onState: (state) => this.#onState(state, attempt),
       onGap: ({ dropped }) => this.#onGap(dropped ?? 0),
       onError: (code) => (this.#refusal = code),
     });
@@ -83,7 +87,8 @@ class Dashboard {
     });
   }
 
-  #onState(state: PageState): void {
+  #onState(state: PageState, attempt: number): void {
+    if (attempt !== this.#attempt) return;
     this.#status.showState(state);
     if (state === 'live') {
       this.#isLost = false;
@@ -103,7 +108,7 @@ class Dashboard {
 
   #onClosed(): void {
     this.#status.showStale(true);
-    if (this.#refusal === AUTH_FAILED) this.#askForToken();
+    if (this.#refusal === AUTH_FAILED) this.#askForToken(this.#attempt);
     else this.#status.notice(this.#refusal === NOT_ALLOWED ? 'forbidden' : 'refused');
   }
 
@@ -114,7 +119,10 @@ class Dashboard {
     this.#readBoardIn(BOARD_SOON_MS);
   }
 
-  #askForToken(): void {
+  /** Once for each token tried: live connection and board are both refused, and the second must not ask anew. */
+  #askForToken(attempt: number): void {
+    if (attempt !== this.#attempt) return;
+    this.#attempt += 1;
     clearTimeout(this.#boardTimer);
     this.#boardDueMs = Number.POSITIVE_INFINITY;
     const client = this.#client;
@@ -137,8 +145,10 @@ class Dashboard {
   }
 
   async #readBoard(): Promise<void> {
+    const attempt = this.#attempt;
     const answer = await this.#board.read(this.#tokens.token);
-    if (answer.kind === 'token') return this.#askForToken();
+    if (attempt !== this.#attempt) return;
+    if (answer.kind === 'token') return this.#askForToken(attempt);
     const isAway = answer.kind === 'away';
     if (answer.kind === 'board') {
       if (this.#market.board === undefined) this.#status.withdraw('unstored');

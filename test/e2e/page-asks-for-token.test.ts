@@ -1,7 +1,8 @@
+import { EventEmitter, once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Browser } from 'playwright-core';
+import type { Browser, Page } from 'playwright-core';
 import * as assert from 'uvu/assert';
 import { z } from 'zod';
 import { type Gateway, startGateway } from '../../src/gateway.ts';
@@ -63,6 +64,7 @@ test('asks, refuses a wrong one, takes a right one, keeps it for the tab, forget
   await page.fill('#token', 'wrong');
   await page.click('#token-form button');
   await page.waitForSelector('#token-form:has-text("That token is not known.")');
+  assert.is(await afterHeldBoard(page, 'wrong again'), 'That token is not known. Try another.');
 
   await page.fill('#token', tokens['all'] ?? '');
   await page.keyboard.press('Enter');
@@ -79,6 +81,28 @@ test('asks, refuses a wrong one, takes a right one, keeps it for the tab, forget
   assert.equal(complaints, []);
   await page.context().close();
 });
+
+/**
+ * What the page says when the board is refused long after the live connection: one token is asked for once, and an
+ * answer about an earlier one says nothing of it.
+ */
+async function afterHeldBoard(page: Page, token: string): Promise<string | null> {
+  const gate = new EventEmitter();
+  const opened = once(gate, 'open');
+  await page.route('**/api/board', async (route) => {
+    await opened;
+    await route.continue();
+  });
+  const answered = page.waitForResponse('**/api/board');
+  await page.fill('#token', token);
+  await page.click('#token-form button');
+  await page.waitForSelector('#token-form:has-text("That token is not known.")');
+  gate.emit('open');
+  await answered;
+  await page.evaluate('new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)))');
+  await page.unroute('**/api/board');
+  return page.textContent('#token-why');
+}
 
 test('shows the symbols of the token and no others', async (context) => {
   if (why !== undefined) context.skip(why);
