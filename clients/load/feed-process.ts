@@ -3,10 +3,10 @@ import { FeedLoad } from './feed-load.ts';
 import type { FeedEffort, FeedState, FromFeedProcess, ToFeedProcess } from './feed-process-messages.ts';
 import { loadClock } from './load-clock.ts';
 
-/**
- * The feeds of a load test, in a process of their own: hundreds of dashboards beside them would make them late, and
- * what is late by the load tool would be told as the gateway's delay. See forked-feeds.ts.
- */
+// The feeds of a load test, in a process of their own: hundreds of dashboards beside them would make them late, and
+// what is late by the load tool would be told as the gateway's delay. See forked-feeds.ts.
+
+/** How often the other side is told how far the feeds are. */
 const TELL_MS = 20;
 const MICROS_A_SECOND = 1_000_000;
 const stop = new AbortController();

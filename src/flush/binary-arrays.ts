@@ -14,12 +14,13 @@ const WIDE_ELEMENT_BYTES = LENGTH_BYTES + 8;
 const OID = { int8: 20, text: 25, float8: 701, timestamptz: 1184, numeric: 1700 } as const;
 
 /** PostgreSQL counts microseconds from 2000-01-01. */
-const POSTGRES_EPOCH_MICROS = 946_684_800_000_000;
+export const POSTGRES_EPOCH_MICROS = 946_684_800_000_000;
 
 /** Numeric: digits to the base of 10,000, of which a 64-bit float has 77 at the most; before them four words. */
 const NUMERIC_BASE = 10_000;
 const NUMERIC_HEADER_BYTES = 8;
 const MAX_NUMERIC_DIGITS = 78;
+const DIGITS = new Uint16Array(MAX_NUMERIC_DIGITS);
 
 export function textArray(values: readonly string[]): Buffer {
   let bytes = HEADER_BYTES;
@@ -116,33 +117,25 @@ function integers(elementType: number, values: readonly number[], origin: number
  * @returns where the next element begins
  */
 function writeNumeric(out: Buffer, value: number, at: number): number {
-  const digits = Number.isSafeInteger(value) ? countDigits(value) : countBigDigits(BigInt(value));
-  const end = at + LENGTH_BYTES + NUMERIC_HEADER_BYTES + 2 * digits;
-  out.writeInt32BE(end - at - LENGTH_BYTES, at);
-  out.writeUInt16BE(digits, at + 4);
-  out.writeInt16BE(digits - 1, at + 6);
-  out.writeUInt32BE(0, at + 8);
+  const digits = splitDigits(value);
+  let to = out.writeInt32BE(NUMERIC_HEADER_BYTES + 2 * digits, at);
+  to = out.writeUInt16BE(digits, to);
+  to = out.writeInt16BE(digits - 1, to);
+  to = out.writeUInt32BE(0, to);
+  for (let place = digits - 1; place >= 0; place--) to = out.writeUInt16BE(DIGITS[place] ?? 0, to);
+  return to;
+}
+
+/** Puts the digits of an integer into DIGITS, the lowest first. @returns how many */
+function splitDigits(value: number): number {
+  let count = 0;
   if (Number.isSafeInteger(value)) {
-    for (let rest = value, place = end - 2; rest > 0; rest = Math.floor(rest / NUMERIC_BASE), place -= 2)
-      out.writeUInt16BE(rest % NUMERIC_BASE, place);
+    for (let rest = value; rest > 0; rest = Math.floor(rest / NUMERIC_BASE)) DIGITS[count++] = rest % NUMERIC_BASE;
   } else {
     const base = BigInt(NUMERIC_BASE);
-    for (let rest = BigInt(value), place = end - 2; rest > 0n; rest /= base, place -= 2)
-      out.writeUInt16BE(Number(rest % base), place);
+    for (let rest = BigInt(value); rest > 0n; rest /= base) DIGITS[count++] = Number(rest % base);
   }
-  return end;
-}
-
-function countDigits(value: number): number {
-  let digits = 0;
-  for (let rest = value; rest > 0; rest = Math.floor(rest / NUMERIC_BASE)) digits += 1;
-  return digits;
-}
-
-function countBigDigits(value: bigint): number {
-  let digits = 0;
-  for (let rest = value; rest > 0n; rest /= BigInt(NUMERIC_BASE)) digits += 1;
-  return digits;
+  return count;
 }
 
 /** @throws {RangeError} when the bytes are no such array */

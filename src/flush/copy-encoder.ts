@@ -1,11 +1,10 @@
 import type { SymbolTable } from '../protocol/symbol-table.ts';
 import type { TickColumns } from '../protocol/tick-columns.ts';
 import { MAX_SYMBOL_LENGTH } from '../protocol/tick.ts';
+import { POSTGRES_EPOCH_MICROS } from './binary-arrays.ts';
 import { countRows, symbolsInOrder } from './row-order.ts';
 
 const TWO_32 = 2 ** 32;
-/** PostgreSQL counts microseconds from 2000-01-01. */
-const POSTGRES_EPOCH_MICROS = 946_684_800_000_000;
 /** Field count, and length words and bytes of time, price and volume; the symbol comes on top. */
 const FIXED_ROW_BYTES = 2 + 12 + 4 + 12 + 12;
 /** From the row's start to the symbol's bytes, and from their end to the next row. */

@@ -112,6 +112,7 @@ export async function runFlushTransaction(
   }
 }
 
+/** Rejects where `work` throws, so that it can stand beside what is under way. */
 async function inTurn<T>(work: () => T): Promise<T> {
   return work();
 }

@@ -39,6 +39,15 @@ test('symbols of one hash are told apart', () => {
   names.forEach((name, at) => assert.is(table.intern(Buffer.from(name), 0, name.length), numbers[at]));
 });
 
+test('symbols of one length and one ending are told apart, where they stand side by side', () => {
+  // The table is up to half full: looking one up passes others that have the same last eight bytes.
+  const table = new SymbolTable();
+  const names = Array.from({ length: 9_000 }, (_, at) => `${1_000 + at}.EGX.CAI`);
+  const numbers = names.map((name) => table.intern(Buffer.from(name), 0, name.length));
+  assert.is(new Set(numbers).size, names.length);
+  names.forEach((name, at) => assert.is(table.intern(Buffer.from(name), 0, name.length), numbers[at]));
+});
+
 test('the table keeps its own bytes', () => {
   const table = new SymbolTable();
   const message = Buffer.from('COMI');
