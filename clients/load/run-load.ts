@@ -36,7 +36,7 @@ const MICROS_A_SECOND = 1_000_000;
 /**
  * Runs a load test against a gateway: opens subscribers and feeds, sends by the clock, waits until everything has
  * arrived, and compares what was sent with what arrived.
- * @throws {FeedRefusedError} {Error} when the gateway cannot be reached, or refuses a feed or a subscriber
+ * @throws {Error} when the gateway cannot be reached, or refuses a feed or a subscriber
  */
 export async function runLoad(plan: LoadPlan, hooks: LoadHooks = {}): Promise<LoadResult> {
   const clock = loadClock();
