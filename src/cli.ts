@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 import { Command, CommanderError } from 'commander';
 import { registerCommands } from './commands/catalog.ts';
-import { translateSeedSpelling } from './commands/seed-spelling.ts';
+import { translateLegacyFlags } from './commands/legacy-flags.ts';
 import { describeSettings } from './config.ts';
 import { describeError, TickgateError } from './errors.ts';
 import { rootLogger, setLogLevel } from './logger.ts';
@@ -30,7 +30,7 @@ async function buildProgram(argv: readonly string[]): Promise<Command> {
 async function main(argv: readonly string[]): Promise<number> {
   quietenLog(argv);
   try {
-    const words = translateSeedSpelling(argv);
+    const words = translateLegacyFlags(argv);
     const program = await buildProgram(words);
     await program.parseAsync(words, { from: 'user' });
     return Number(process.exitCode ?? 0);

@@ -7,5 +7,5 @@ export {
   TickgateError,
   UsageError,
 } from './errors.ts';
-export { Flusher, flushObserver } from './flusher.ts';
-export { type Gateway, startGateway } from './gateway.ts';
+export { Flusher, flushObserver } from './gateway/flusher.ts';
+export { type Gateway, startGateway } from './gateway/gateway.ts';

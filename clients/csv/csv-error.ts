@@ -27,10 +27,10 @@ export class CsvError extends Error {
   }
 }
 
-const SHOWN_CHARACTERS = 40;
+const MAX_QUOTED_CHARACTERS = 40;
 
 /** A value of a file for a message: quoted, on one line, cut short. */
 export function quoteValue(value: string): string {
-  const shown = value.length > SHOWN_CHARACTERS ? `${value.slice(0, SHOWN_CHARACTERS)}…` : value;
-  return JSON.stringify(shown);
+  const quoted = value.length > MAX_QUOTED_CHARACTERS ? `${value.slice(0, MAX_QUOTED_CHARACTERS)}…` : value;
+  return JSON.stringify(quoted);
 }

@@ -93,9 +93,9 @@ async function* parseContent(
     relax_column_count: true,
     on_record: (fields, { lines }) => {
       rowNumber += 1;
-      const place = { file, line: lines };
-      if (rowNumber === 0) checkHeader(fields, place);
-      else if (rowNumber > afterRow) parsed.push(parseTickRow(fields, rowNumber, place));
+      const position = { file, line: lines };
+      if (rowNumber === 0) checkHeader(fields, position);
+      else if (rowNumber > afterRow) parsed.push(parseTickRow(fields, rowNumber, position));
       return null;
     },
   });

@@ -1,4 +1,4 @@
-import { parseIsoMicros } from '../../src/protocol/tick.ts';
+import { parseIsoMicros } from '../../src/market/tick.ts';
 import type { Board } from './market.ts';
 import type { BoardRow } from './market-row.ts';
 

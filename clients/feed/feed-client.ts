@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { FeedOutbox } from '../../src/protocol/feed-outbox.ts';
-import type { Tick } from '../../src/protocol/tick.ts';
+import type { Tick } from '../../src/market/tick.ts';
 import type { ReconnectLimits } from '../reconnect-policy.ts';
 import { FeedClosedError, FeedError, type FeedRefusedError } from './feed-errors.ts';
 import { encodeFrame, encodeSkip, type FeedFrame, fitsSpan, tickBytes } from './feed-frame.ts';
 import type { FeedJournal } from './feed-journal-port.ts';
-import { FeedLink, type FeedState } from './feed-link.ts';
+import { FeedLink, type FeedConnectionState } from './feed-link.ts';
 import type { OpenedMessage } from './feed-reply.ts';
 import { SeqWaiters } from './seq-waiters.ts';
 
@@ -32,7 +32,7 @@ export interface FeedClientOptions {
   readonly reconnect?: ReconnectLimits | undefined;
   /** Makes the feed survive the death of its process. */
   readonly journal?: FeedJournal | undefined;
-  readonly onState?: ((state: FeedState) => void) | undefined;
+  readonly onState?: ((state: FeedConnectionState) => void) | undefined;
   readonly onRejected?:
     | ((seq: number, rejected: ReadonlyArray<readonly [index: number, reason: string]>) => void)
     | undefined;

@@ -1,6 +1,6 @@
-import { ByteWriter } from '../../src/protocol/byte-writer.ts';
+import { ByteWriter } from '../../src/market/byte-writer.ts';
 import type { OutboxFrame } from '../../src/protocol/feed-outbox.ts';
-import { DAY_MICROS, type Tick } from '../../src/protocol/tick.ts';
+import { DAY_MICROS, type Tick } from '../../src/market/tick.ts';
 
 /** A frame with the message that carries it: encoded once, since a frame once sent never changes. */
 export interface FeedFrame extends OutboxFrame {

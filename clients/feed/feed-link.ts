@@ -21,7 +21,7 @@ export interface FeedLinkOptions {
 }
 
 export interface FeedLinkEvents {
-  onState(state: FeedState): void;
+  onState(state: FeedConnectionState): void;
   /** A place was given. `resumed` is where the feed goes on. */
   onOpened(message: OpenedMessage): void;
   onAck(seq: number): void;
@@ -33,7 +33,7 @@ export interface FeedLinkEvents {
   onAttempt(attempt: number): void;
 }
 
-export type FeedState = 'connecting' | 'opening' | 'open' | 'waiting' | 'closed';
+export type FeedConnectionState = 'connecting' | 'opening' | 'open' | 'waiting' | 'closed';
 
 const MAX_SOCKET_BYTES = 2 * 1024 * 1024;
 const HANDSHAKE_TIMEOUT_MS = 10_000;
@@ -53,7 +53,7 @@ const packr = new Packr({ useRecords: false });
 export class FeedLink {
   readonly #options: FeedLinkOptions;
   #socket: WebSocket | undefined;
-  #state: FeedState = 'waiting';
+  #state: FeedConnectionState = 'waiting';
   #attempt: number;
   #hasOpened = false;
   #failures = 0;
@@ -228,7 +228,7 @@ export class FeedLink {
     this.#silence = setTimeout(() => socket?.terminate(), SILENCE_MS);
   }
 
-  #setState(state: FeedState): void {
+  #setState(state: FeedConnectionState): void {
     if (this.#state === state) return;
     this.#state = state;
     this.#options.events.onState(state);

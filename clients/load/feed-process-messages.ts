@@ -16,7 +16,7 @@ export type ToFeedProcess =
   | { readonly kind: 'stop' }
   | { readonly kind: 'report' };
 
-export interface FeedState {
+export interface FeedConnectionState {
   readonly counts: FeedCounts;
   readonly failure: string | undefined;
 }
@@ -39,9 +39,14 @@ export type FromFeedProcess =
   /** It listens. */
   | { readonly kind: 'ready' }
   | { readonly kind: 'opened' }
-  | { readonly kind: 'state'; readonly state: FeedState }
+  | { readonly kind: 'state'; readonly state: FeedConnectionState }
   /** All is sent, or the time is over. */
-  | { readonly kind: 'ended'; readonly state: FeedState; readonly sent: SentTicks; readonly effort: FeedEffort }
+  | {
+      readonly kind: 'ended';
+      readonly state: FeedConnectionState;
+      readonly sent: SentTicks;
+      readonly effort: FeedEffort;
+    }
   | { readonly kind: 'report'; readonly report: FeedReport }
   /** It cannot go on. */
   | { readonly kind: 'failed'; readonly message: string };

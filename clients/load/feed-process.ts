@@ -1,6 +1,6 @@
 import { performance } from 'node:perf_hooks';
 import { FeedLoad } from './feed-load.ts';
-import type { FeedEffort, FeedState, FromFeedProcess, ToFeedProcess } from './feed-process-messages.ts';
+import type { FeedEffort, FeedConnectionState, FromFeedProcess, ToFeedProcess } from './feed-process-messages.ts';
 import { loadClock } from './load-clock.ts';
 
 // The feeds of a load test, in a process of their own: hundreds of dashboards beside them would make them late, and
@@ -16,7 +16,7 @@ function tell(message: FromFeedProcess): void {
   if (process.connected) process.send?.(message);
 }
 
-function stateOf(each: FeedLoad): FeedState {
+function stateOf(each: FeedLoad): FeedConnectionState {
   return { counts: each.counts(), failure: each.failure?.message };
 }
 

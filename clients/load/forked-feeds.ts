@@ -2,7 +2,13 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import type { FeedCounts } from './feed-load.ts';
-import type { FeedEffort, FeedReport, FeedState, FromFeedProcess, ToFeedProcess } from './feed-process-messages.ts';
+import type {
+  FeedEffort,
+  FeedReport,
+  FeedConnectionState,
+  FromFeedProcess,
+  ToFeedProcess,
+} from './feed-process-messages.ts';
 import type { LoadClock } from './load-clock.ts';
 import type { LoadPlan } from './load-plan.ts';
 import { SentTally } from './tick-tally.ts';
@@ -21,7 +27,7 @@ export class ForkedFeeds implements AsyncDisposable {
   /** Rejects when nothing more will come. */
   readonly #over: Promise<never>;
   #end: (error: Error) => void = () => undefined;
-  #state: FeedState = { counts: { sentFrames: 0, ackedFrames: 0, committedFrames: 0 }, failure: undefined };
+  #state: FeedConnectionState = { counts: { sentFrames: 0, ackedFrames: 0, committedFrames: 0 }, failure: undefined };
   #sent: SentTally;
   #effort: FeedEffort = { busyShare: 0, cpuSeconds: 0 };
 

@@ -1,4 +1,4 @@
-import type { Tick } from '../../src/protocol/tick.ts';
+import type { Tick } from '../../src/market/tick.ts';
 import { mix32 } from '../simulator/random.ts';
 
 /** What every symbol of a load test begins with; nothing else does. */

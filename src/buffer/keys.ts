@@ -9,7 +9,7 @@ export interface BufferKeys {
   readonly flushedChannel: string;
   readonly requestChannel: string;
   /** The list of the Python script that Tickgate replaces; never written, only looked for. */
-  readonly seedList: string;
+  readonly legacyList: string;
   state(feed: string): string;
   takeover(feed: string): string;
 }
@@ -23,7 +23,7 @@ export function bufferKeys(prefix: string, redisDb: number): BufferKeys {
     liveChannel: `${base}:${redisDb}:live`,
     flushedChannel: `${base}:${redisDb}:flushed`,
     requestChannel: `${base}:${redisDb}:request`,
-    seedList: `${prefix}:ticks:buffer`,
+    legacyList: `${prefix}:ticks:buffer`,
     state: (feed) => `${base}:feed:${feed}`,
     takeover: (feed) => `${base}:takeover:${feed}`,
   };

@@ -2,14 +2,31 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { Redis } from 'ioredis';
 
-export type ScriptName = 'open' | 'see' | 'renew' | 'append' | 'release' | 'condemn' | 'settle' | 'oldest';
+export type ScriptName =
+  | 'open'
+  | 'prepare-renewal'
+  | 'renew'
+  | 'append'
+  | 'release'
+  | 'invalidate'
+  | 'trim'
+  | 'backlog-age';
 
 interface Script {
   readonly source: string;
   readonly sha: string;
 }
 
-const NAMES: readonly ScriptName[] = ['open', 'see', 'renew', 'append', 'release', 'condemn', 'settle', 'oldest'];
+const NAMES: readonly ScriptName[] = [
+  'open',
+  'prepare-renewal',
+  'renew',
+  'append',
+  'release',
+  'invalidate',
+  'trim',
+  'backlog-age',
+];
 
 const SCRIPTS: ReadonlyMap<ScriptName, Script> = new Map(
   NAMES.map((name) => {

@@ -1,9 +1,9 @@
 import type { BufferKeys } from './keys.ts';
 import { runScript } from './lua-scripts.ts';
-import { condemnPlace, type PlaceView, readPlaces, readSize } from './tick-buffer.ts';
+import { invalidateFeed, type FeedStateView, readFeedStates, readSize } from './tick-buffer.ts';
 import type { RedisLink } from './redis-link.ts';
 
-/** One entry of the stream as Redis holds it; `data` is to be decoded by protocol/stream-entry.ts. */
+/** One entry of the stream as Redis holds it; `data` is to be decoded by stream/stream-entry.ts. */
 export interface RawEntry {
   readonly id: string;
   readonly feed: string;
@@ -11,9 +11,9 @@ export interface RawEntry {
   /** Running total of ticks in this stream up to and with this entry. */
   readonly total: number;
   /** Frames of it with seq ≤ published had been shown before. */
-  readonly published: number;
+  readonly shownUpTo: number;
   /** Number among the stream's shown entries, from 1; 0 for an entry that is not shown. */
-  readonly shown: number;
+  readonly liveSeq: number;
   readonly data: Buffer;
 }
 
@@ -21,15 +21,15 @@ export interface RawEntry {
 export interface StreamPage {
   readonly run: string;
   /** Undefined where there is no stream. */
-  readonly incarnation: string | undefined;
+  readonly streamId: string | undefined;
   readonly entries: readonly RawEntry[];
   /** Ticks in the stream that no flush has handled. */
   readonly pendingTicks: number;
   /** Number of the newest entry ever shown in this stream. */
-  readonly shown: number;
+  readonly liveSeq: number;
 }
 
-export interface ForeignEntry {
+export interface StaleEntry {
   readonly id: string;
   readonly feed: string;
   readonly generation: string;
@@ -72,15 +72,15 @@ export class StreamReader {
       if (error) throw error;
       return value;
     });
-    const [incarnation, total, handled, shown] = Array.isArray(meta)
+    const [streamId, total, handled, liveSeq] = Array.isArray(meta)
       ? meta.map((each) => (each === null ? undefined : String(each)))
       : [];
     return {
       run,
-      incarnation: exists === 0 ? undefined : incarnation,
+      streamId: exists === 0 ? undefined : streamId,
       entries: parseRange(range),
       pendingTicks: exists === 0 ? 0 : Math.max(0, Number(total ?? 0) - Number(handled ?? 0)),
-      shown: exists === 0 ? 0 : Number(shown ?? 0),
+      liveSeq: exists === 0 ? 0 : Number(liveSeq ?? 0),
     };
   }
 
@@ -99,13 +99,13 @@ export class StreamReader {
     return this.#link.client.smembers(this.#keys.feeds);
   }
 
-  async places(feeds: readonly string[]): Promise<Array<PlaceView | undefined>> {
-    return readPlaces(this.#link.client, this.#keys, feeds);
+  async feedStates(feeds: readonly string[]): Promise<Array<FeedStateView | undefined>> {
+    return readFeedStates(this.#link.client, this.#keys, feeds);
   }
 
   /** Takes a broken place away, if it is still the one judged. */
-  async condemn(feed: string, run: string, generation: string): Promise<boolean> {
-    return condemnPlace(this.#link.client, this.#keys, feed, run, generation);
+  async invalidate(feed: string, run: string, generation: string): Promise<boolean> {
+    return invalidateFeed(this.#link.client, this.#keys, feed, run, generation);
   }
 
   /** Forgets a feed wholly: for one-off feeds whose row is gone. */
@@ -118,16 +118,16 @@ export class StreamReader {
    * Counts what was handled and removes entries no longer needed. See lua/settle.lua.
    * @returns ids of the foreign entries that are gone; undefined when the stream is not the one they were read from
    */
-  async settle(
-    incarnation: string,
+  async trim(
+    streamId: string,
     handled: number,
     committed: readonly string[],
-    foreign: readonly ForeignEntry[],
+    stale: readonly StaleEntry[],
   ): Promise<string[] | undefined> {
     const gone: string[] = [];
-    for (let from = 0; from === 0 || from < Math.max(committed.length, foreign.length); from += MAX_IDS_A_CALL) {
+    for (let from = 0; from === 0 || from < Math.max(committed.length, stale.length); from += MAX_IDS_A_CALL) {
       const to = from + MAX_IDS_A_CALL;
-      const answer = await this.#settleOnce(incarnation, handled, committed.slice(from, to), foreign.slice(from, to));
+      const answer = await this.#trimOnce(streamId, handled, committed.slice(from, to), stale.slice(from, to));
       if (!Array.isArray(answer)) return undefined;
       gone.push(...answer.map(String));
     }
@@ -139,21 +139,21 @@ export class StreamReader {
     await this.#link.client.publish(this.#keys.flushedChannel, notice);
   }
 
-  async #settleOnce(
-    incarnation: string,
+  async #trimOnce(
+    streamId: string,
     handled: number,
     committed: readonly string[],
-    foreign: readonly ForeignEntry[],
+    stale: readonly StaleEntry[],
   ): Promise<unknown> {
-    const feeds = [...new Set(foreign.map((entry) => entry.feed))];
+    const feeds = [...new Set(stale.map((entry) => entry.feed))];
     const keys = [this.#keys.stream, this.#keys.meta, ...feeds.map((feed) => this.#keys.state(feed))];
-    const foreignArgs = foreign.flatMap((entry) => [entry.id, entry.generation, feeds.indexOf(entry.feed) + 3]);
-    return runScript(this.#link.client, 'settle', keys, [
-      incarnation,
+    const staleArgs = stale.flatMap((entry) => [entry.id, entry.generation, feeds.indexOf(entry.feed) + 3]);
+    return runScript(this.#link.client, 'trim', keys, [
+      streamId,
       String(handled),
       committed.length,
       ...committed,
-      ...foreignArgs,
+      ...staleArgs,
     ]);
   }
 }
@@ -175,8 +175,8 @@ function parseRange(range: unknown): RawEntry[] {
       feed: field('f').toString(),
       generation: field('g').toString(),
       total: Number(field('t').toString()),
-      published: Number(field('p').toString()),
-      shown: Number(field('n').toString()),
+      shownUpTo: Number(field('p').toString()),
+      liveSeq: Number(field('n').toString()),
       data: field('d'),
     };
   });

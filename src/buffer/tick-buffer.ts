@@ -1,62 +1,22 @@
 import { randomBytes } from 'node:crypto';
 import type { Redis } from 'ioredis';
+import type { AppendRequest, AppendResult } from '../stream/append-request.ts';
+import type { FeedState, OpenClaim } from '../stream/feed-state.ts';
 import type { BufferKeys } from './keys.ts';
 import { answerWords, runScript } from './lua-scripts.ts';
-import type { OpenClaim } from './place-rules.ts';
 import type { RedisLink } from './redis-link.ts';
 
-/** A place in the stream, as a script gave it. */
-export interface OpenedPlace {
-  readonly generation: string;
-  readonly position: number;
-}
+/** What a script answers to an open. */
+export type OpenedState = Pick<FeedState, 'generation' | 'position'>;
+/** What reconciliation and the divergence check read. */
+export type FeedStateView = Pick<FeedState, 'run' | 'generation' | 'position' | 'session' | 'instance' | 'writer'>;
 
 export type OpenResult =
-  | ({ readonly outcome: 'opened' } & OpenedPlace)
+  | ({ readonly outcome: 'opened' } & OpenedState)
   | { readonly outcome: 'none' | 'late' | 'taken' | 'spaced' };
 export type RenewResult =
-  | ({ readonly outcome: 'opened' } & OpenedPlace)
+  | ({ readonly outcome: 'opened' } & OpenedState)
   | { readonly outcome: 'changed' | 'late' | 'taken' };
-
-/**
- * What became of an append.
- * - `appended`, `repeat`: every frame of it is held by the buffer
- * - `full`, `refused`, `unsent`: certainly nothing was stored; the same may be sent again later
- * - `lost-state`, `lost-chain`, `session`: the place is gone, certainly nothing was stored
- * - `unanswered`: it may or may not have been stored; the place is to be given up
- */
-export type AppendResult =
-  | 'appended'
-  | 'repeat'
-  | 'full'
-  | 'refused'
-  | 'unsent'
-  | 'lost-state'
-  | 'lost-chain'
-  | 'session'
-  | 'unanswered';
-
-export interface AppendRequest {
-  readonly feed: string;
-  readonly session: string;
-  readonly writer: string;
-  readonly live: boolean;
-  readonly prev: number;
-  readonly last: number;
-  readonly ticks: number;
-  /** See protocol/stream-entry.ts. */
-  readonly entry: Buffer;
-}
-
-/** What the look and the judge read of a feed's state. */
-export interface PlaceView {
-  readonly run: string;
-  readonly generation: string;
-  readonly position: number;
-  readonly session: string;
-  readonly instance: string;
-  readonly writer: string;
-}
 
 export interface BufferSize {
   /** Ticks not yet handled by a flush. */
@@ -103,17 +63,17 @@ export class TickBuffer {
   }
 
   /** First step of a renewal: a tag of exactly what is there now, or undefined where a place of this run is. */
-  async see(feed: string): Promise<string | undefined> {
+  async prepareRenewal(feed: string): Promise<string | undefined> {
     const { link, keys } = this.#options;
-    const answer = await runScript(link.client, 'see', [keys.state(feed)], [link.facts.run, randomMark()]);
-    const [outcome, tag] = answerWords(answer);
-    return outcome === 'seen' ? tag : undefined;
+    const answer = await runScript(link.client, 'prepare-renewal', [keys.state(feed)], [link.facts.run, randomId()]);
+    const [outcome, fingerprint] = answerWords(answer);
+    return outcome === 'seen' ? fingerprint : undefined;
   }
 
   /** Last step of a renewal: `row` is what the UPDATE that planted `generation` returned. */
   async renew(
     feed: string,
-    tag: string,
+    fingerprint: string,
     generation: string,
     row: { readonly seq: number; readonly writer: string },
     claim: OpenClaim,
@@ -125,7 +85,7 @@ export class TickBuffer {
       [keys.state(feed), keys.feeds],
       [
         link.facts.run,
-        tag,
+        fingerprint,
         generation,
         String(row.seq),
         row.writer,
@@ -163,7 +123,7 @@ export class TickBuffer {
           request.ticks,
           request.live ? '1' : '0',
           bufferMaxTicks,
-          randomMark(),
+          randomId(),
           request.feed,
           request.writer,
           keys.liveChannel,
@@ -180,9 +140,9 @@ export class TickBuffer {
   }
 
   /** Takes a place away, if it is still of this generation. @throws {RedisUnavailableError} */
-  async condemn(feed: string, generation: string): Promise<boolean> {
+  async invalidate(feed: string, generation: string): Promise<boolean> {
     const { link, keys } = this.#options;
-    return condemnPlace(link.client, keys, feed, link.facts.run, generation);
+    return invalidateFeed(link.client, keys, feed, link.facts.run, generation);
   }
 
   /** Leaves the feed's session, if it is still this one. */
@@ -191,8 +151,8 @@ export class TickBuffer {
   }
 
   /** States of feeds, in the order asked; undefined where there is no place. @throws {RedisUnavailableError} */
-  async places(feeds: readonly string[]): Promise<Array<PlaceView | undefined>> {
-    return readPlaces(this.#options.link.client, this.#options.keys, feeds);
+  async feedStates(feeds: readonly string[]): Promise<Array<FeedStateView | undefined>> {
+    return readFeedStates(this.#options.link.client, this.#options.keys, feeds);
   }
 
   async size(): Promise<BufferSize> {
@@ -205,11 +165,11 @@ export class TickBuffer {
   }
 }
 
-export async function readPlaces(
+export async function readFeedStates(
   client: Redis,
   keys: BufferKeys,
   feeds: readonly string[],
-): Promise<Array<PlaceView | undefined>> {
+): Promise<Array<FeedStateView | undefined>> {
   return Promise.all(
     feeds.map(async (feed) => {
       const [run, generation, position, session, instance, writer] = await client.hmget(
@@ -235,14 +195,14 @@ export async function readPlaces(
 }
 
 /** Takes a broken place away, if it is still the one judged. */
-export async function condemnPlace(
+export async function invalidateFeed(
   client: Redis,
   keys: BufferKeys,
   feed: string,
   run: string,
   generation: string,
 ): Promise<boolean> {
-  const answer = await runScript(client, 'condemn', [keys.state(feed), keys.feeds], [run, generation, feed]);
+  const answer = await runScript(client, 'invalidate', [keys.state(feed), keys.feeds], [run, generation, feed]);
   return Number(answer) === 1;
 }
 
@@ -257,14 +217,14 @@ export async function readSize(client: Redis, keys: BufferKeys): Promise<BufferS
 }
 
 /** 96 random bits as text: generations, sessions, seeds, incarnations. */
-export function randomMark(): string {
+export function randomId(): string {
   return randomBytes(12).toString('base64url');
 }
 
 function openResult<Outcome extends string>(
   answer: unknown,
   others: readonly Outcome[],
-): ({ readonly outcome: 'opened' } & OpenedPlace) | { readonly outcome: Outcome } {
+): ({ readonly outcome: 'opened' } & OpenedState) | { readonly outcome: Outcome } {
   const [outcome, generation, position] = answerWords(answer);
   if (outcome === 'opened' && generation !== undefined) return { outcome, generation, position: Number(position) };
   const other = others.find((each) => each === outcome);

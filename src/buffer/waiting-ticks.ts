@@ -11,8 +11,8 @@ export interface WaitingTicks {
 
 /** Measured by the clock of Redis. @throws {RedisUnavailableError} while the connection is down */
 export async function readWaitingTicks(link: RedisLink, keys: BufferKeys): Promise<WaitingTicks> {
-  const [ticks = 0, ageMs = 0] = answerWords(await runScript(link.client, 'oldest', [keys.stream, keys.meta], [])).map(
-    Number,
-  );
+  const [ticks = 0, ageMs = 0] = answerWords(
+    await runScript(link.client, 'backlog-age', [keys.stream, keys.meta], []),
+  ).map(Number);
   return { ticks, oldestAgeMs: Math.max(0, ageMs) };
 }

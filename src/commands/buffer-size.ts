@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { loadConfig } from '../config.ts';
-import { connectBuffer } from '../one-off-buffer.ts';
+import { connectBuffer } from '../gateway/command-buffer.ts';
 import { print } from './print.ts';
 
 export function registerBufferSize(program: Command): void {

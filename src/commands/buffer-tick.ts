@@ -1,9 +1,9 @@
 import type { Command } from 'commander';
 import { loadConfig } from '../config.ts';
 import { StoreUnavailableError, UsageError } from '../errors.ts';
-import { connectBuffer } from '../one-off-buffer.ts';
-import { ByteWriter } from '../protocol/byte-writer.ts';
-import type { CheckedTicks } from '../protocol/tick-check.ts';
+import { connectBuffer } from '../gateway/command-buffer.ts';
+import { ByteWriter } from '../market/byte-writer.ts';
+import type { CheckedTicks } from '../market/tick-check.ts';
 import {
   checkPrice,
   checkTime,
@@ -13,7 +13,7 @@ import {
   parseIsoMicros,
   type RejectReason,
   type Tick,
-} from '../protocol/tick.ts';
+} from '../market/tick.ts';
 import { print } from './print.ts';
 
 const ACK_DEADLINE_MS = 15_000;

@@ -1,8 +1,8 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import { loadConfig } from '../config.ts';
-import { Flusher, flushObserver } from '../flusher.ts';
+import { Flusher, flushObserver } from '../gateway/flusher.ts';
 import type { MetricsServer } from '../http/metrics-routes.ts';
-import { GatewayMetrics } from '../metrics.ts';
+import { GatewayMetrics } from '../metrics/gateway-metrics.ts';
 import { print } from './print.ts';
 import { untilSignal } from './until-signal.ts';
 

@@ -95,7 +95,7 @@ async function diagnoseRedis(config: Config): Promise<readonly Finding[]> {
     await link.connect();
     const { version, maxmemoryPolicy, appendOnly } = link.facts;
     findings.push(versionFinding(version, address), policyFinding(maxmemoryPolicy), appendOnlyFinding(appendOnly));
-    findings.push(...(await roleFindings(link.client)), ...(await seedListFindings(link.client, config)));
+    findings.push(...(await roleFindings(link.client)), ...(await legacyListFindings(link.client, config)));
   } catch (error) {
     findings.push(failed('Redis', error));
   } finally {
@@ -148,16 +148,16 @@ async function roleFindings(client: Redis): Promise<readonly Finding[]> {
 }
 
 /** Ticks of the Python script that Tickgate replaces, still waiting in its list. */
-async function seedListFindings(client: Redis, config: Config): Promise<readonly Finding[]> {
-  const { seedList } = bufferKeys(config.ticksPrefix, redisDatabase(config));
-  if ((await client.type(seedList)) !== 'list') return [];
-  const ticks = await client.llen(seedList);
+async function legacyListFindings(client: Redis, config: Config): Promise<readonly Finding[]> {
+  const { legacyList } = bufferKeys(config.ticksPrefix, redisDatabase(config));
+  if ((await client.type(legacyList)) !== 'list') return [];
+  const ticks = await client.llen(legacyList);
   return [
     {
       name: 'old buffer',
       state: 'warn',
-      finding: `${ticks} ticks of the earlier Python script lie in the list ${seedList}; Tickgate does not read it`,
-      remedy: `flush them with that script (realtime_redis_timescaledb.py --flush), or drop them: redis-cli DEL ${seedList}`,
+      finding: `${ticks} ticks of the earlier Python script lie in the list ${legacyList}; Tickgate does not read it`,
+      remedy: `flush them with that script (realtime_redis_timescaledb.py --flush), or drop them: redis-cli DEL ${legacyList}`,
     },
   ];
 }

@@ -1,9 +1,9 @@
 import type { Command } from 'commander';
 import { type Config, loadConfig } from '../config.ts';
 import { StoreUnavailableError } from '../errors.ts';
-import { Flusher } from '../flusher.ts';
-import { connectBuffer } from '../one-off-buffer.ts';
-import { decodeFlushNotice } from '../protocol/flush-notice.ts';
+import { Flusher } from '../gateway/flusher.ts';
+import { connectBuffer } from '../gateway/command-buffer.ts';
+import { decodeFlushNotice } from '../stream/flush-notice.ts';
 import { print } from './print.ts';
 
 const LEADER_DEADLINE_MS = 30_000;

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { loadConfig } from '../config.ts';
-import { startGateway } from '../gateway.ts';
+import { startGateway } from '../gateway/gateway.ts';
 import { print } from './print.ts';
 import { untilSignal } from './until-signal.ts';
 

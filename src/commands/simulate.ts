@@ -1,6 +1,6 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import { FileJournal } from '../../clients/feed/feed-journal.ts';
-import type { FeedState } from '../../clients/feed/feed-link.ts';
+import type { FeedConnectionState } from '../../clients/feed/feed-link.ts';
 import { EGX_LISTINGS } from '../../clients/simulator/egx-listings.ts';
 import { egxSession } from '../../clients/simulator/egx-session.ts';
 import {
@@ -13,7 +13,7 @@ import { SimulationError } from '../../clients/simulator/simulation-error.ts';
 import { loadConfig } from '../config.ts';
 import { describeError, UsageError } from '../errors.ts';
 import { isFeedName } from '../protocol/feed-request.ts';
-import { MAX_FUTURE_MICROS } from '../protocol/tick.ts';
+import { MAX_FUTURE_MICROS } from '../market/tick.ts';
 import { gatewayUrl } from './gateway-url.ts';
 import { MarketFeed } from './market-feed.ts';
 import { print } from './print.ts';
@@ -160,7 +160,7 @@ function openJournal(path: string): FileJournal {
 }
 
 /** Says on standard error that the gateway is away, once, and when it is back. */
-function sayState(url: string): (state: FeedState) => void {
+function sayState(url: string): (state: FeedConnectionState) => void {
   let isAway = false;
   return (state) => {
     if (state === 'waiting' && !isAway) process.stderr.write(`no connection to ${url}; trying again\n`);

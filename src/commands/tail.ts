@@ -3,7 +3,7 @@ import { LiveClosedError } from '../../clients/live/live-link.ts';
 import { nodeLiveClient } from '../../clients/live/node-live-client.ts';
 import { loadConfig } from '../config.ts';
 import { StoreUnavailableError, UsageError } from '../errors.ts';
-import { formatMicros, isSymbol } from '../protocol/tick.ts';
+import { formatMicros, isSymbol } from '../market/tick.ts';
 import { gatewayUrl } from './gateway-url.ts';
 import { untilSignal } from './until-signal.ts';
 

@@ -2,7 +2,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { type Command, InvalidArgumentError } from 'commander';
 import { UsageError } from '../errors.ts';
 import { isFeedName } from '../protocol/feed-request.ts';
-import { isSymbol } from '../protocol/tick.ts';
+import { isSymbol } from '../market/tick.ts';
 import { print } from './print.ts';
 import { addTokenRow, type NewTokenRow } from './tokens-file.ts';
 

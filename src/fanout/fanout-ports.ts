@@ -1,14 +1,14 @@
-import type { MinuteBar } from '../protocol/minute-bar.ts';
+import type { MinuteBar } from '../market/minute-bar.ts';
 
 /** An entry of the Redis Stream as this stage needs it; see buffer/stream-reader.ts. */
 export interface TailEntry {
   readonly id: string;
-  /** See protocol/stream-entry.ts. */
+  /** See stream/stream-entry.ts. */
   readonly data: Buffer;
   /** Frames of it with seq ≤ published had been shown before. */
-  readonly published: number;
+  readonly shownUpTo: number;
   /** Number among the stream's shown entries, from 1; 0 for an entry that is not shown. */
-  readonly shown: number;
+  readonly liveSeq: number;
 }
 
 /** Entries after an id, read atomically with the identity of their stream. */
@@ -16,10 +16,10 @@ export interface TailPage {
   /** Run id of the Redis server. */
   readonly run: string;
   /** Undefined where there is no stream. */
-  readonly incarnation: string | undefined;
+  readonly streamId: string | undefined;
   readonly entries: readonly TailEntry[];
   /** Number of the newest entry ever shown in this stream. */
-  readonly shown: number;
+  readonly liveSeq: number;
 }
 
 /** The Redis Stream, for what pub/sub did not bring. */

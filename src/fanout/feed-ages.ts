@@ -8,7 +8,7 @@ export interface FeedAge {
 const MAX_FEEDS = 50;
 const FORGET_MS = 24 * 3_600_000;
 /** Feeds of one-off publishers; their names say nothing. */
-const OWN_FEED_MARK = '~';
+const INTERNAL_FEED_PREFIX = '~';
 
 /** When each feed was last heard of, so that a quiet market looks different from a dead feed. Pure. */
 export class FeedAges {
@@ -16,7 +16,7 @@ export class FeedAges {
   readonly #heardMs = new Map<string, number>();
 
   heard(feed: string, acceptedAtMs: number): void {
-    if (feed.startsWith(OWN_FEED_MARK)) return;
+    if (feed.startsWith(INTERNAL_FEED_PREFIX)) return;
     this.#heardMs.delete(feed);
     this.#heardMs.set(feed, acceptedAtMs);
     if (this.#heardMs.size <= MAX_FEEDS) return;

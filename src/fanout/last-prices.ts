@@ -1,7 +1,7 @@
-import type { SymbolTable } from '../protocol/symbol-table.ts';
-import type { TickColumns } from '../protocol/tick-columns.ts';
+import type { SymbolTable } from '../market/symbol-table.ts';
+import type { TickColumns } from '../market/tick-columns.ts';
 import type { LastTick } from './fanout-ports.ts';
-import type { OutgoingTick } from './fragment-writer.ts';
+import type { OutgoingTick } from './frames/fragment-writer.ts';
 
 const INITIAL_SYMBOLS = 512;
 

@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { fanoutLogger } from '../logger.ts';
-import { BadFrameError } from '../protocol/bad-frame-error.ts';
+import { BadFrameError } from '../market/bad-frame-error.ts';
 import { CloseCode } from '../protocol/close-codes.ts';
 import { ErrorCode } from '../protocol/error-codes.ts';
-import type { FlushNotice } from '../protocol/flush-notice.ts';
+import type { FlushNotice } from '../stream/flush-notice.ts';
 import {
   type ChannelLists,
   type LiveMode,
@@ -13,11 +13,11 @@ import {
   type SubscribeOptions,
 } from '../protocol/live-request.ts';
 import { type CodecName, PROTOCOL_VERSION } from '../protocol/version.ts';
-import type { TickWish } from './cohorts.ts';
+import type { DeliveryProfile } from './delivery/subscriber-groups.ts';
 import type { DropReason, FanoutObserver, LiveSocket } from './fanout-ports.ts';
 import type { LiveHub } from './live-hub.ts';
-import { LiveOutbox } from './live-outbox.ts';
-import { liveError, type LiveReply, replyFrame, wireTime } from './live-replies.ts';
+import { LiveOutbox } from './delivery/live-outbox.ts';
+import { liveError, type LiveReply, replyFrame, wireTime } from './frames/live-replies.ts';
 import type { LiveSubscriber } from './live-subscriber.ts';
 import { RequestRate } from './request-rate.ts';
 import { Subscriptions } from './subscriptions.ts';
@@ -87,7 +87,7 @@ export class LiveConnection implements LiveSubscriber {
       queueBytes,
       slowMs,
       counts: endpoint.hub.counts,
-      onDropped: ({ fromMs, toMs, count }) => this.tellGap('slow', fromMs, toMs, count),
+      onDropped: ({ fromMs, toMs, count }) => this.sendGap('slow', fromMs, toMs, count),
     });
     endpoint.hub.add(this);
     this.#reply({ T: 'success', msg: 'connected', v: PROTOCOL_VERSION, id: this.id });
@@ -117,7 +117,7 @@ export class LiveConnection implements LiveSubscriber {
     return this.#following === 'live' && !isEmptyFilter(this.#trades);
   }
 
-  get tickWish(): TickWish {
+  get deliveryProfile(): DeliveryProfile {
     return { codec: this.codec, withPositions: this.#withPositions, filter: this.#trades };
   }
 
@@ -160,7 +160,7 @@ export class LiveConnection implements LiveSubscriber {
     if (!this.outbox.sendControl(frame, Date.now())) this.cutSlow();
   }
 
-  tellFlush({ feeds, rows, flushMs }: FlushNotice): void {
+  sendFlush({ feeds, rows, flushMs }: FlushNotice): void {
     const subscriptions = this.#subscriptions;
     if (subscriptions?.wantsFlushes !== true) return;
     const wanted = feeds.filter(({ feed }) => subscriptions.wantsFlush(feed));
@@ -169,7 +169,7 @@ export class LiveConnection implements LiveSubscriber {
     }
   }
 
-  tellGap(reason: DropReason, fromMs: number | undefined, toMs: number, dropped?: number): void {
+  sendGap(reason: DropReason, fromMs: number | undefined, toMs: number, dropped?: number): void {
     this.#endpoint.observer.onGap?.(reason);
     this.#reply({
       T: 'gap',
@@ -180,7 +180,7 @@ export class LiveConnection implements LiveSubscriber {
     });
   }
 
-  tellPosition(): void {
+  sendPosition(): void {
     if (!this.#withPositions || this.#following !== 'live' || this.outbox.isHolding) return;
     this.#endpoint.hub.flush();
     const at = this.#endpoint.hub.position();
@@ -197,7 +197,7 @@ export class LiveConnection implements LiveSubscriber {
   /** The gateway drains: the client is told when to come back; ticks go on until the close. */
   drain(reconnectAfterMs: number): Promise<void> {
     this.#reply({ T: 'shutdown', reconnectAfterMs });
-    this.tellPosition();
+    this.sendPosition();
     return Promise.resolve();
   }
 
@@ -290,7 +290,7 @@ export class LiveConnection implements LiveSubscriber {
     const isFirst = this.#following !== 'live';
     this.#following = isEmptyFilter(this.#trades) ? 'no' : 'live';
     this.#endpoint.hub.join(this);
-    if (isFirst) this.tellPosition();
+    if (isFirst) this.sendPosition();
   }
 
   /** The last ticks of the named symbols; live ones follow. */

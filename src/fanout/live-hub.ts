@@ -1,30 +1,30 @@
 import { describeError } from '../errors.ts';
 import { fanoutLogger } from '../logger.ts';
-import type { FlushNotice } from '../protocol/flush-notice.ts';
-import { MINUTE_MICROS } from '../protocol/minute-bar.ts';
-import type { StreamEntry } from '../protocol/stream-entry.ts';
-import { SymbolTable } from '../protocol/symbol-table.ts';
-import { TickColumns } from '../protocol/tick-columns.ts';
+import type { FlushNotice } from '../stream/flush-notice.ts';
+import { MINUTE_MICROS } from '../market/minute-bar.ts';
+import type { StreamEntry } from '../stream/stream-entry.ts';
+import { SymbolTable } from '../market/symbol-table.ts';
+import { TickColumns } from '../market/tick-columns.ts';
 import type { CodecName } from '../protocol/version.ts';
-import { BarDelivery } from './bar-delivery.ts';
-import { CatchUp } from './catch-up.ts';
-import { Cohorts } from './cohorts.ts';
+import { BarDelivery } from './delivery/bar-delivery.ts';
+import { CatchUp } from './stream/catch-up.ts';
+import { SubscriberGroups } from './delivery/subscriber-groups.ts';
 import type { FanoutObserver, LivePrices, StreamTail } from './fanout-ports.ts';
 import { FeedAges } from './feed-ages.ts';
-import { fragmentWriter } from './fragment-writer.ts';
+import { fragmentWriter } from './frames/fragment-writer.ts';
 import { LastPrices } from './last-prices.ts';
-import type { DeliveryCounts } from './live-outbox.ts';
-import { replyFrame, wireTime } from './live-replies.ts';
+import type { DeliveryCounts } from './delivery/live-outbox.ts';
+import { replyFrame, wireTime } from './frames/live-replies.ts';
 import type { LiveSubscriber } from './live-subscriber.ts';
-import { MinuteCloser } from './minute-closer.ts';
-import { RecentEntries } from './recent-entries.ts';
-import { RowList } from './row-list.ts';
-import { appendTicks } from './shown-ticks.ts';
-import type { Hole, ShownEntry } from './shown-sequence.ts';
-import { StreamFollower } from './stream-follower.ts';
-import { formatPosition } from './stream-place.ts';
-import { TickDelivery } from './tick-delivery.ts';
-import { arrayFrame } from './web-socket-frame.ts';
+import { MinuteCloser } from './delivery/minute-closer.ts';
+import { RecentEntries } from './stream/recent-entries.ts';
+import { RowList } from './frames/row-list.ts';
+import { appendTicks } from './stream/live-ticks.ts';
+import type { Gap, LiveEntry } from './stream/live-sequence.ts';
+import { StreamFollower } from './stream/stream-follower.ts';
+import { formatResumeToken } from '../stream/stream-cursor.ts';
+import { TickDelivery } from './delivery/tick-delivery.ts';
+import { arrayFrame } from './frames/web-socket-frame.ts';
 
 export interface LiveHubOptions {
   readonly tail: StreamTail;
@@ -53,7 +53,7 @@ export class LiveHub implements Disposable {
   readonly #lastPrices = new LastPrices(this.#symbols);
   readonly #recent = new RecentEntries(RECENT_BYTES);
   readonly #feedAges = new FeedAges();
-  readonly #cohorts = new Cohorts();
+  readonly #groups = new SubscriberGroups();
   readonly #subscribers = new Set<LiveSubscriber>();
   readonly #minutes = new MinuteCloser();
   readonly #bars = new BarDelivery();
@@ -82,27 +82,27 @@ export class LiveHub implements Disposable {
     const { observer, tail } = options;
     this.#follower = new StreamFollower(tail, {
       onEntry: (entry, isLive) => this.#onEntry(entry, isLive),
-      onUnshown: (entry) => this.#learnPrices(entry, 0),
+      onBackfill: (entry) => this.#learnPrices(entry, 0),
       onPrimed: () => {
         this.#isStreamKnown = true;
         this.#becomeReady();
         // Whoever subscribed before has no position yet to come back to.
-        for (const subscriber of this.#subscribers) subscriber.tellPosition();
+        for (const subscriber of this.#subscribers) subscriber.sendPosition();
       },
-      onHole: (hole) => this.#onHole(hole),
+      onGap: (gap) => this.#onGap(gap),
       onFilled: (entries) => observer.onFilled?.(entries),
     });
     this.#delivery = new TickDelivery(
       {
-        cohorts: this.#cohorts,
+        groups: this.#groups,
         symbolTable: this.#symbols,
         counts: this.counts,
         observer,
         coalesceMs: options.coalesceMs,
         onTicks: (columns, fromRow, toRow) => this.#lastPrices.update(columns, fromRow, toRow),
-        placeAfter: ({ id, shown }) => {
-          const { place } = this.#follower;
-          return place === undefined ? undefined : { ...place, id, shown };
+        cursorAfter: ({ id, liveSeq }) => {
+          const { cursor } = this.#follower;
+          return cursor === undefined ? undefined : { ...cursor, id, liveSeq };
         },
       },
       (outbox) => this.#subscriberOf(outbox)?.cutSlow(),
@@ -112,7 +112,7 @@ export class LiveHub implements Disposable {
       observer,
       symbols: this.#symbols,
       recent: this.#recent,
-      place: () => (this.#isStreamKnown ? this.#follower.place : undefined),
+      cursor: () => (this.#isStreamKnown ? this.#follower.cursor : undefined),
       flush: () => this.flush(),
       watch: (outbox) => this.#delivery.watch(outbox),
     });
@@ -177,7 +177,7 @@ export class LiveHub implements Disposable {
     for (const bar of notice.bars) {
       if (bar.closeMicros > this.#lastPrices.timeOf(bar.symbol)) this.#stale.add(bar.symbol);
     }
-    for (const subscriber of this.#subscribers) subscriber.tellFlush(notice);
+    for (const subscriber of this.#subscribers) subscriber.sendFlush(notice);
   }
 
   /** Flushes may have been missed: what they changed is asked from the store. */
@@ -192,7 +192,7 @@ export class LiveHub implements Disposable {
 
   remove(subscriber: LiveSubscriber): void {
     this.#subscribers.delete(subscriber);
-    this.#cohorts.leave(subscriber.outbox);
+    this.#groups.leave(subscriber.outbox);
     this.#delivery.forget(subscriber.outbox);
   }
 
@@ -204,7 +204,7 @@ export class LiveHub implements Disposable {
   /** From here on the subscriber gets the live ticks it wishes. */
   join(subscriber: LiveSubscriber): void {
     this.flush();
-    this.#cohorts.join(subscriber.outbox, subscriber.tickWish);
+    this.#groups.join(subscriber.outbox, subscriber.deliveryProfile);
     this.#delivery.watch(subscriber.outbox);
   }
 
@@ -213,7 +213,7 @@ export class LiveHub implements Disposable {
    * @param onEnd called in the moment when it is to be joined; `isComplete` is false where nothing could be had
    */
   resume(subscriber: LiveSubscriber, position: string, onEnd: (isComplete: boolean) => void): void {
-    this.#cohorts.leave(subscriber.outbox);
+    this.#groups.leave(subscriber.outbox);
     void this.#catchUp.run(subscriber, position, (origin) => onEnd(origin !== 'nothing'));
   }
 
@@ -248,11 +248,11 @@ export class LiveHub implements Disposable {
 
   /** Where a dashboard that has got everything so far would resume; undefined before the stream is known. */
   position(): string | undefined {
-    const { place } = this.#follower;
-    return place === undefined ? undefined : formatPosition(place);
+    const { cursor } = this.#follower;
+    return cursor === undefined ? undefined : formatResumeToken(cursor);
   }
 
-  #onEntry(entry: ShownEntry, isLive: boolean): void {
+  #onEntry(entry: LiveEntry, isLive: boolean): void {
     this.#recent.push(entry);
     this.#feedAges.heard(entry.entry.feed, entry.entry.acceptedAtMs);
     if (isLive) this.#delivery.add(entry);
@@ -265,13 +265,13 @@ export class LiveHub implements Disposable {
     this.#lastPrices.update(this.#scratch, 0, this.#scratch.length);
   }
 
-  #onHole(hole: Hole): void {
+  #onGap(gap: Gap): void {
     this.flush();
     this.#recent.clear();
     const nowMs = Date.now();
-    fanoutLogger.warn({ ...hole, subscribers: this.#subscribers.size }, 'live ticks were missed for good');
+    fanoutLogger.warn({ ...gap, subscribers: this.#subscribers.size }, 'live ticks were missed for good');
     for (const subscriber of this.#subscribers) {
-      if (subscriber.isFollowing) subscriber.tellGap('buffer', hole.fromMs, hole.toMs ?? nowMs);
+      if (subscriber.isFollowing) subscriber.sendGap('buffer', gap.fromMs, gap.toMs ?? nowMs);
     }
   }
 
@@ -332,12 +332,12 @@ export class LiveHub implements Disposable {
       const frame = frames.get(codec) ?? this.#heartbeat(codec, nowMs);
       frames.set(codec, frame);
       subscriber.sendControl(frame);
-      subscriber.tellPosition();
+      subscriber.sendPosition();
     }
   }
 
   #heartbeat(codec: CodecName, nowMs: number): Buffer {
-    const id = this.#follower.place?.id ?? '';
+    const id = this.#follower.cursor?.id ?? '';
     return replyFrame(codec, [{ T: 'hb', t: wireTime(nowMs, codec), id, feeds: this.#feedAges.list(nowMs) }]);
   }
 

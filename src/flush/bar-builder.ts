@@ -1,5 +1,5 @@
-import { MINUTE_MICROS, type MinuteBar, turnoverMillionths } from '../protocol/minute-bar.ts';
-import type { TickColumns } from '../protocol/tick-columns.ts';
+import { MINUTE_MICROS, type MinuteBar, turnoverMillionths } from '../market/minute-bar.ts';
+import type { TickColumns } from '../market/tick-columns.ts';
 import { countRows, symbolsInOrder } from './row-order.ts';
 
 /** Places of a bar's numbers among its cells. */
@@ -103,14 +103,14 @@ class BarCells {
     }
     const cells = this.#cells;
     cells[begin + MINUTE] = minute;
-    for (let place = OPEN; place <= CLOSE; place++) cells[begin + place] = price;
+    for (let state = OPEN; state <= CLOSE; state++) cells[begin + state] = price;
     cells[begin + OPEN_TIME] = time;
     cells[begin + CLOSE_TIME] = time;
     return begin;
   }
 
   #barAt(begin: number, symbol: string): MinuteBar {
-    const cell = (place: number): number => this.#cells[begin + place] ?? 0;
+    const cell = (state: number): number => this.#cells[begin + state] ?? 0;
     return {
       symbol,
       minuteMicros: cell(MINUTE),

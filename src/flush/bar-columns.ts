@@ -1,5 +1,5 @@
 import { InvariantError } from '../errors.ts';
-import type { MinuteBar } from '../protocol/minute-bar.ts';
+import type { MinuteBar } from '../market/minute-bar.ts';
 import {
   float8Array,
   int8Array,

@@ -1,12 +1,12 @@
-import { BadFrameError } from '../protocol/bad-frame-error.ts';
+import { BadFrameError } from '../market/bad-frame-error.ts';
 import { flushLogger } from '../logger.ts';
-import { decodeStreamEntry, type StreamEntry } from '../protocol/stream-entry.ts';
-import type { ReadEntry } from './flush-batch.ts';
+import { decodeStreamEntry, type StreamEntry } from '../stream/stream-entry.ts';
+import type { ReadEntry } from './batch-planner.ts';
 
 /** A page of the stream; see buffer/stream-reader.ts. */
 export interface SourcePage {
   readonly run: string;
-  readonly incarnation: string | undefined;
+  readonly streamId: string | undefined;
   /** Ticks in the stream that no flush has handled. */
   readonly pendingTicks: number;
   readonly entries: ReadonlyArray<{
@@ -25,7 +25,7 @@ export interface StreamSource {
 /** Entries to flush, and which stream they come from. */
 export interface ReadBatch {
   readonly run: string;
-  readonly incarnation: string | undefined;
+  readonly streamId: string | undefined;
   readonly entries: readonly ReadEntry[];
   /** Ticks in the stream that no flush had handled when it was read. */
   readonly pendingTicks: number;
@@ -40,14 +40,14 @@ const TARGET_PAGE_BYTES = 2 * 1024 * 1024;
 const MAX_BATCH_BYTES = 48 * 1024 * 1024;
 
 /**
- * Reads the stream onward from a cursor. A cursor belongs to one run of Redis and one incarnation of the stream: in
+ * Reads the stream onward from a cursor. A cursor belongs to one run of Redis and one stream id of the stream: in
  * any other it means nothing, and reading begins at the start.
  */
 export class BatchReader {
   readonly #source: StreamSource;
   #cursor: string | undefined;
   #run = '';
-  #incarnation: string | undefined;
+  #streamId: string | undefined;
   #entryBytes = TARGET_PAGE_BYTES / MIN_PAGE_ENTRIES;
 
   constructor(source: StreamSource) {
@@ -66,7 +66,7 @@ export class BatchReader {
 
   /** Moves the cursor behind an entry that has been dealt with, unless the stream is another one by now. */
   moveTo(cursor: string, read: ReadBatch): void {
-    if (read.run === this.#run && read.incarnation === this.#incarnation) this.#cursor = cursor;
+    if (read.run === this.#run && read.streamId === this.#streamId) this.#cursor = cursor;
   }
 
   /**
@@ -81,16 +81,16 @@ export class BatchReader {
     for (;;) {
       const pageEntries = this.#pageEntries();
       const page = await this.#source.read(from, pageEntries);
-      if (page.run !== this.#run || page.incarnation !== this.#incarnation) {
+      if (page.run !== this.#run || page.streamId !== this.#streamId) {
         const isFirst = this.#run === '';
         this.#run = page.run;
-        this.#incarnation = page.incarnation;
+        this.#streamId = page.streamId;
         this.rewind();
         if (from === undefined && entries.length === 0) {
           if (!isFirst) flushLogger.info({ run: page.run }, 'another stream: reading from its start');
         } else {
-          const { run, incarnation, pendingTicks } = page;
-          return { run, incarnation, pendingTicks, entries: [], atEnd: false };
+          const { run, streamId, pendingTicks } = page;
+          return { run, streamId, pendingTicks, entries: [], atEnd: false };
         }
       }
       for (const raw of page.entries) {
@@ -103,8 +103,8 @@ export class BatchReader {
       if (page.entries.length > 0) this.#entryBytes = Math.max(64, bytes / entries.length);
       const atEnd = page.entries.length < pageEntries;
       if (atEnd || ticks >= maxTicks || bytes >= MAX_BATCH_BYTES) {
-        const { run, incarnation, pendingTicks } = page;
-        return { run, incarnation, pendingTicks, entries, atEnd };
+        const { run, streamId, pendingTicks } = page;
+        return { run, streamId, pendingTicks, entries, atEnd };
       }
     }
   }

@@ -1,7 +1,7 @@
 import type { Client } from 'pg';
 import { flushLogger } from '../logger.ts';
-import type { BatchEncoder } from './encode-batch.ts';
-import type { FlushBatch } from './flush-batch.ts';
+import type { BatchEncoder } from './batch-encoder.ts';
+import type { FlushBatch } from './batch-planner.ts';
 import {
   copyLineOf,
   type EncodedBatch,
@@ -38,7 +38,7 @@ export interface RefusalRules {
    * Something was refused: for a while nothing but the table of ticks is copied into, whose word counts.
    * @returns whether that is a change
    */
-  leaveShortCut(): boolean;
+  fallBackToHypertable(): boolean;
 }
 
 /**
@@ -59,7 +59,7 @@ export async function writeBatch(
     } catch (error) {
       const kind = options.store.classify(error);
       if (kind === 'retry') throw error;
-      if (options.store.leaveShortCut()) continue;
+      if (options.store.fallBackToHypertable()) continue;
       if (kind === 'schema-drift') throw new SchemaDriftError(options.store.describeRefusal(error), { cause: error });
       const row = await findRefusedRow(client, encoded, refused, error, options);
       if (row === undefined) throw new SchemaDriftError(options.store.describeRefusal(error), { cause: error });

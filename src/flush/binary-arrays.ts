@@ -122,7 +122,7 @@ function writeNumeric(out: Buffer, value: number, at: number): number {
   to = out.writeUInt16BE(digits, to);
   to = out.writeInt16BE(digits - 1, to);
   to = out.writeUInt32BE(0, to);
-  for (let place = digits - 1; place >= 0; place--) to = out.writeUInt16BE(DIGITS[place] ?? 0, to);
+  for (let state = digits - 1; state >= 0; state--) to = out.writeUInt16BE(DIGITS[state] ?? 0, to);
   return to;
 }
 

@@ -10,7 +10,7 @@ export interface FeedRow {
  * - `foreign`: of another generation than the row's, or a feed without a row: can never be stored
  * - `broken`: does not continue the watermark, or stands behind a frame that did not
  */
-export type ChainVerdict = 'take' | 'repeat' | 'foreign' | 'broken';
+export type ChainVerdict = 'take' | 'repeat' | 'stale' | 'broken';
 
 /**
  * The flush's filter, as a pure rule: of each feed exactly the frames that continue its watermark, in order, pass.
@@ -26,9 +26,9 @@ export class ChainFilter {
   }
 
   /** Judges one frame. Frames come in the order of the stream, and a `take` is followed by `take()` or by the end. */
-  judge(feed: string, generation: string, prev: number, seq: number): ChainVerdict {
+  classify(feed: string, generation: string, prev: number, seq: number): ChainVerdict {
     const row = this.#rows.get(feed);
-    if (row === undefined || row.generation !== generation) return 'foreign';
+    if (row === undefined || row.generation !== generation) return 'stale';
     const reached = this.#reached.get(feed) ?? row.seq;
     if (seq <= reached) return 'repeat';
     if (this.#broken.has(feed) || prev !== reached) {

@@ -1,17 +1,11 @@
 import type { Client } from 'pg';
+import type { FeedState } from '../stream/feed-state.ts';
 import type { StreamSource } from './batch-reader.ts';
 import type { RefusalRules } from './batch-writer.ts';
 import type { FeedRow } from './chain-filter.ts';
-import type { BatchLimits, ReadEntry } from './flush-batch.ts';
+import type { BatchLimits, ReadEntry } from './batch-planner.ts';
 import type { FlushStore } from './flush-transaction.ts';
-import type { LeftOverEntry, ResumeWindow } from './retained-entries.ts';
-
-/** A feed's place in Redis as the judge sees it. */
-export interface SeenPlace {
-  readonly run: string;
-  readonly generation: string;
-  readonly position: number;
-}
+import type { StaleEntry, ResumeWindow } from './retained-entries.ts';
 
 /** The buffer as the coordinator needs it; see buffer/stream-reader.ts. */
 export interface CoordinatorBuffer extends StreamSource {
@@ -21,15 +15,17 @@ export interface CoordinatorBuffer extends StreamSource {
   pendingTicks(): Promise<number>;
   lastEntryId(): Promise<string | undefined>;
   knownFeeds(): Promise<string[]>;
-  places(feeds: readonly string[]): Promise<ReadonlyArray<SeenPlace | undefined>>;
-  condemn(feed: string, run: string, generation: string): Promise<boolean>;
+  feedStates(
+    feeds: readonly string[],
+  ): Promise<ReadonlyArray<Pick<FeedState, 'run' | 'generation' | 'position'> | undefined>>;
+  invalidate(feed: string, run: string, generation: string): Promise<boolean>;
   forget(feed: string): Promise<void>;
   /** Ids of the foreign entries that are gone; undefined when the stream is another one. */
-  settle(
-    incarnation: string,
+  trim(
+    streamId: string,
     handled: number,
     committed: readonly string[],
-    foreign: readonly LeftOverEntry[],
+    stale: readonly StaleEntry[],
   ): Promise<string[] | undefined>;
   publishFlush(notice: Buffer): Promise<void>;
 }
@@ -69,7 +65,7 @@ export interface FlushReport {
 export interface CoordinatorObserver {
   onFlush?(report: FlushReport): void;
   onFailure?(error: unknown): void;
-  onCondemned?(feed: string): void;
+  onInvalidated?(feed: string): void;
 }
 
 /** What the coordinator does now, for /readyz. */

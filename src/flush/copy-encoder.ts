@@ -1,6 +1,6 @@
-import type { SymbolTable } from '../protocol/symbol-table.ts';
-import type { TickColumns } from '../protocol/tick-columns.ts';
-import { MAX_SYMBOL_LENGTH } from '../protocol/tick.ts';
+import type { SymbolTable } from '../market/symbol-table.ts';
+import type { TickColumns } from '../market/tick-columns.ts';
+import { MAX_SYMBOL_LENGTH } from '../market/tick.ts';
 import { POSTGRES_EPOCH_MICROS } from './binary-arrays.ts';
 import { countRows, symbolsInOrder } from './row-order.ts';
 

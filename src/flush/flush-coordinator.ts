@@ -11,7 +11,7 @@ import type {
 } from './coordinator-ports.ts';
 import { FlushCycle } from './flush-cycle.ts';
 import { FlushSession } from './flush-session.ts';
-import { JudgeRounds } from './judge-rounds.ts';
+import { DivergenceCheck } from './divergence-check.ts';
 
 const STANDBY_MS = 500;
 const MAX_POLL_MS = 20;
@@ -30,7 +30,7 @@ export class FlushCoordinator {
   readonly #options: CoordinatorOptions;
   readonly #observer: CoordinatorObserver;
   readonly #cycle: FlushCycle;
-  readonly #judge: JudgeRounds;
+  readonly #divergence: DivergenceCheck;
   #session: FlushSession | undefined;
   #retryMs = FIRST_RETRY_MS;
   #lastFlushMs = 0;
@@ -54,7 +54,7 @@ export class FlushCoordinator {
     this.#options = options;
     this.#observer = observer;
     this.#cycle = new FlushCycle(buffer, store, options);
-    this.#judge = new JudgeRounds(buffer, store, (feed) => observer.onCondemned?.(feed));
+    this.#divergence = new DivergenceCheck(buffer, store, (feed) => observer.onInvalidated?.(feed));
   }
 
   get state(): CoordinatorState {
@@ -132,7 +132,7 @@ export class FlushCoordinator {
       const report = await this.#flushOnce();
       if (report !== undefined && !this.#cycle.isAtEnd) return;
     }
-    await this.#judge.turn(Date.now(), { readToEnd: (fromStart) => this.#readToEnd(fromStart) });
+    await this.#divergence.turn(Date.now(), { readToEnd: (fromStart) => this.#readToEnd(fromStart) });
     if (this.#wanted) return;
     this.#isReadyToFlush = true;
     const untilDueMs = this.#lastFlushMs + this.#options.flushIntervalMs - Date.now();
@@ -182,7 +182,7 @@ export class FlushCoordinator {
     if (leads) {
       flushLogger.info('leading: this coordinator flushes');
       await this.#cycle.startOver();
-      this.#judge.reset();
+      this.#divergence.reset();
     }
     return leads;
   }
@@ -191,7 +191,7 @@ export class FlushCoordinator {
     this.#observer.onFailure?.(error);
     await this.#cycle.discard();
     this.#cycle.shrink();
-    this.#judge.reset();
+    this.#divergence.reset();
     const why = describeError(error);
     if (error instanceof SchemaDriftError || error instanceof StoreSchemaError) {
       if (this.#state.doing !== 'halted')

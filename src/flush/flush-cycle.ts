@@ -1,15 +1,15 @@
 import { setImmediate } from 'node:timers/promises';
 import { flushLogger } from '../logger.ts';
 import { describeError } from '../errors.ts';
-import { encodeFlushNotice } from '../protocol/flush-notice.ts';
-import type { MinuteBar } from '../protocol/minute-bar.ts';
-import { TickColumns } from '../protocol/tick-columns.ts';
+import { encodeFlushNotice } from '../stream/flush-notice.ts';
+import type { MinuteBar } from '../market/minute-bar.ts';
+import { TickColumns } from '../market/tick-columns.ts';
 import { BatchReader, type ReadBatch } from './batch-reader.ts';
 import { writeBatch } from './batch-writer.ts';
 import type { FeedRow } from './chain-filter.ts';
 import type { CoordinatorBuffer, CoordinatorOptions, CoordinatorStore, FlushReport } from './coordinator-ports.ts';
-import { BatchEncoder } from './encode-batch.ts';
-import { type FlushBatch, planBatch, rowsAfter } from './flush-batch.ts';
+import { BatchEncoder } from './batch-encoder.ts';
+import { type FlushBatch, planBatch, rowsAfter } from './batch-planner.ts';
 import type { FlushSession } from './flush-session.ts';
 import type { EncodedBatch } from './flush-transaction.ts';
 import { RetainedEntries } from './retained-entries.ts';
@@ -66,7 +66,7 @@ export class FlushCycle {
   readonly #rows = new Map<string, FeedRow>();
   #prefetched: Promise<Prepared> | undefined;
   #maxTicks: number;
-  #incarnation: string | undefined;
+  #streamId: string | undefined;
   #handled = 0;
   #isAtEnd = false;
   #roomyBatches = 0;
@@ -162,9 +162,9 @@ export class FlushCycle {
 
   /** Counts what was handled and removes what is past the resume window or of a dead generation. */
   async trim(nowMs: number): Promise<void> {
-    if (this.#incarnation === undefined) return;
+    if (this.#streamId === undefined) return;
     const due = this.#retained.takeDue(nowMs);
-    const gone = await this.#buffer.settle(this.#incarnation, this.#handled, due, this.#retained.leftOverRound());
+    const gone = await this.#buffer.trim(this.#streamId, this.#handled, due, this.#retained.staleRound());
     if (gone !== undefined) this.#retained.gone(gone);
   }
 
@@ -209,24 +209,24 @@ export class FlushCycle {
     for (const [feed, row] of await this.#store.readRows(feeds)) rows.set(feed, row);
     // A row of another generation than the feed's place is one that came back with an older database: entries of that
     // generation, left over in the stream, were given up long ago. Nothing of the feed is stored until it opens anew.
-    const places = await this.#buffer.places(feeds);
+    const feedStates = await this.#buffer.feedStates(feeds);
     feeds.forEach((feed, at) => {
-      const place = places[at];
-      if (place !== undefined && place.generation !== rows.get(feed)?.generation) rows.delete(feed);
+      const state = feedStates[at];
+      if (state !== undefined && state.generation !== rows.get(feed)?.generation) rows.delete(feed);
     });
     return rows;
   }
 
   /** Moves the cursor behind what has been dealt with, and remembers it for trimming. */
   #pass({ read, batch }: Prepared, nowMs: number): void {
-    if (read.incarnation !== this.#incarnation) this.#retained.clear();
-    this.#incarnation = read.incarnation;
+    if (read.streamId !== this.#streamId) this.#retained.clear();
+    this.#streamId = read.streamId;
     const last = batch.passed.at(-1);
     if (last === undefined) return;
     this.reader.moveTo(last.id, read);
     this.#handled = last.total;
     for (const entry of batch.passed) {
-      if (batch.leftOver.has(entry.id)) this.#retained.leftOver(entry);
+      if (batch.stale.has(entry.id)) this.#retained.stale(entry);
       else this.#retained.committed(entry.id, entry.bytes, nowMs);
     }
     this.#renewSlots(batch.columns);

@@ -1,11 +1,11 @@
 import type { Client } from 'pg';
 import { flushLogger } from '../logger.ts';
 import type { CoordinatorStore } from './coordinator-ports.ts';
-import { HolderWatch, type LockKey, tryTakeSeat } from './leader-seat.ts';
+import { StalledLeaderDetector, type LockKey, tryLockLeadership } from './leader-lock.ts';
 
 const HEARTBEAT_MS = 1_000;
 /** So many looks in a row, a second apart, at which nothing has moved make a path dead. */
-const DEAD_AFTER_LOOKS = 5;
+const DEAD_AFTER_CHECKS = 5;
 
 /**
  * The coordinator's one PostgreSQL session: used by nobody else, one statement at a time. While it leads it gives a
@@ -14,7 +14,7 @@ const DEAD_AFTER_LOOKS = 5;
 export class FlushSession implements AsyncDisposable {
   readonly client: Client;
   readonly #key: LockKey;
-  readonly #watch: HolderWatch;
+  readonly #watch: StalledLeaderDetector;
   #busy: Promise<unknown> = Promise.resolve();
   #isBusy = false;
   #isLost = false;
@@ -23,15 +23,15 @@ export class FlushSession implements AsyncDisposable {
   readonly #lifeTimer: NodeJS.Timeout;
   #turns = 0;
   #seen = '';
-  #looksUnmoved = 0;
+  #checksUnmoved = 0;
   leads = false;
 
   constructor(client: Client, store: Pick<CoordinatorStore, 'lockKey' | 'progressOfWaiting'>) {
     this.client = client;
     this.#store = store;
     this.#key = store.lockKey;
-    this.#watch = new HolderWatch(store.lockKey);
-    this.#lifeTimer = setInterval(() => void this.#lookAtPath(), HEARTBEAT_MS).unref();
+    this.#watch = new StalledLeaderDetector(store.lockKey);
+    this.#lifeTimer = setInterval(() => void this.#checkPath(), HEARTBEAT_MS).unref();
     client.on('error', () => (this.#isLost = true));
     client.on('end', () => (this.#isLost = true));
   }
@@ -43,9 +43,9 @@ export class FlushSession implements AsyncDisposable {
   /** Tries to lead; while another leads, looks whether that one stands still. */
   async tryLead(nowMs: number): Promise<boolean> {
     return this.exclusively(async () => {
-      this.leads = await tryTakeSeat(this.client, this.#key);
+      this.leads = await tryLockLeadership(this.client, this.#key);
       if (this.leads) this.#timer ??= setInterval(() => this.#heartbeat(), HEARTBEAT_MS).unref();
-      else await this.#watch.look(this.client, nowMs);
+      else await this.#watch.check(this.client, nowMs);
       return this.leads;
     });
   }
@@ -75,7 +75,7 @@ export class FlushSession implements AsyncDisposable {
    * A path can die without telling either side. Then we wait for the backend, and it waits for us: another session can
    * see that, and tell it from a backend that works or waits for a lock.
    */
-  async #lookAtPath(): Promise<void> {
+  async #checkPath(): Promise<void> {
     const { client } = this;
     if (!this.#isBusy || this.#isLost || !('processID' in client) || typeof client.processID !== 'number') return;
     const turn = this.#turns;
@@ -83,9 +83,9 @@ export class FlushSession implements AsyncDisposable {
     const { stream } = client.connection;
     const seen = `${turn} ${'bytesRead' in stream ? String(stream.bytesRead) : ''} ${progress}`;
     const isUnmoved = progress !== undefined && this.#isBusy && turn === this.#turns && seen === this.#seen;
-    this.#looksUnmoved = isUnmoved ? this.#looksUnmoved + 1 : 0;
+    this.#checksUnmoved = isUnmoved ? this.#checksUnmoved + 1 : 0;
     this.#seen = seen;
-    if (this.#looksUnmoved < DEAD_AFTER_LOOKS || this.#isLost) return;
+    if (this.#checksUnmoved < DEAD_AFTER_CHECKS || this.#isLost) return;
     flushLogger.warn({ backend: client.processID }, 'the path to PostgreSQL is dead: connecting anew');
     this.#isLost = true;
     // With a query under way this destroys the socket, and the query rejects.

@@ -2,10 +2,10 @@ import { once } from 'node:events';
 import { finished } from 'node:stream/promises';
 import type { Client, QueryResult } from 'pg';
 import { from as copyFrom } from 'pg-copy-streams';
-import type { MinuteBar } from '../protocol/minute-bar.ts';
+import type { MinuteBar } from '../market/minute-bar.ts';
 import { decodeBars } from './bar-columns.ts';
 import type { FeedRow } from './chain-filter.ts';
-import type { FlushBatch } from './flush-batch.ts';
+import type { FlushBatch } from './batch-planner.ts';
 
 /** A tick that goes to the table of rejected ticks. */
 export interface RejectedRow {

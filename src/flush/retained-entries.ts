@@ -1,5 +1,5 @@
 /** Identity of an entry that could not be stored: to be trimmed once its feed has another generation. */
-export interface LeftOverEntry {
+export interface StaleEntry {
   readonly id: string;
   readonly feed: string;
   readonly generation: string;
@@ -12,7 +12,7 @@ export interface ResumeWindow {
 
 /** Bound of entries remembered here, whatever their size: beyond it the oldest are trimmed early. */
 const MAX_RETAINED_ENTRIES = 500_000;
-const MAX_LEFT_OVER_A_ROUND = 2_000;
+const MAX_STALE_A_ROUND = 2_000;
 
 /**
  * Committed entries stay in the stream for a resume window, for dashboards that reconnect and for a database restored
@@ -25,7 +25,7 @@ export class RetainedEntries {
   #atMs: number[] = [];
   #head = 0;
   #totalBytes = 0;
-  readonly #leftOver = new Map<string, LeftOverEntry>();
+  readonly #stale = new Map<string, StaleEntry>();
 
   constructor(window: ResumeWindow) {
     this.#window = window;
@@ -36,11 +36,11 @@ export class RetainedEntries {
     this.#bytes.push(bytes);
     this.#atMs.push(nowMs);
     this.#totalBytes += bytes;
-    this.#leftOver.delete(id);
+    this.#stale.delete(id);
   }
 
-  leftOver(entry: LeftOverEntry): void {
-    this.#leftOver.set(entry.id, entry);
+  stale(entry: StaleEntry): void {
+    this.#stale.set(entry.id, entry);
   }
 
   /** Takes out the committed entries that are due. */
@@ -59,12 +59,12 @@ export class RetainedEntries {
   }
 
   /** Entries left over that may be trimmed now, if the script finds their feed with another generation. */
-  leftOverRound(): LeftOverEntry[] {
-    return [...this.#leftOver.values()].slice(0, MAX_LEFT_OVER_A_ROUND);
+  staleRound(): StaleEntry[] {
+    return [...this.#stale.values()].slice(0, MAX_STALE_A_ROUND);
   }
 
   gone(ids: readonly string[]): void {
-    for (const id of ids) this.#leftOver.delete(id);
+    for (const id of ids) this.#stale.delete(id);
   }
 
   /** Another stream, or the same read from its start: what was remembered means nothing. */
@@ -74,7 +74,7 @@ export class RetainedEntries {
     this.#atMs = [];
     this.#head = 0;
     this.#totalBytes = 0;
-    this.#leftOver.clear();
+    this.#stale.clear();
   }
 
   #compact(): void {

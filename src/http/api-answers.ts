@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import type { MinuteBar } from '../protocol/minute-bar.ts';
-import { formatMicros } from '../protocol/tick.ts';
+import type { MinuteBar } from '../market/minute-bar.ts';
+import { formatMicros } from '../market/tick.ts';
 import type { ApiBoard, ApiLastTick, ApiTick, ApiTopSymbol } from './api-ports.ts';
 import { API_INTERVALS, type ApiInterval } from './api-requests.ts';
 

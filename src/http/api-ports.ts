@@ -1,4 +1,4 @@
-import type { MinuteBar } from '../protocol/minute-bar.ts';
+import type { MinuteBar } from '../market/minute-bar.ts';
 import type { AccessTokens } from './access-tokens.ts';
 import type { ApiInterval, ApiTopOrder } from './api-requests.ts';
 

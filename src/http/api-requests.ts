@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { DAY_MICROS, isSymbol, MAX_SYMBOL_LENGTH, MIN_TIME_MICROS, parseIsoMicros } from '../protocol/tick.ts';
+import { DAY_MICROS, isSymbol, MAX_SYMBOL_LENGTH, MIN_TIME_MICROS, parseIsoMicros } from '../market/tick.ts';
 
 /** What the routes are asked for, parsed from the query of the address. Unknown and repeated names are refused. */
 export const API_INTERVALS = ['1m', '5m', '15m', '1h', '1d'] as const;

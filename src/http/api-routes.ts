@@ -5,7 +5,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { validatorCompiler, type ZodTypeProvider } from 'fastify-type-provider-zod';
 import type { z } from 'zod';
 import { UsageError } from '../errors.ts';
-import { DAY_MICROS } from '../protocol/tick.ts';
+import { DAY_MICROS } from '../market/tick.ts';
 import type { Principal } from './access-tokens.ts';
 import { ApiRefusal, authenticate, checkSymbols } from './api-access.ts';
 import {

@@ -1,4 +1,4 @@
-import { UpgradeRefusal } from './upgrade-check.ts';
+import { UpgradeRefusal } from './upgrade-refusal.ts';
 
 /** An admitted socket's place in the counts. */
 export interface Admission {
@@ -17,7 +17,7 @@ export class ConnectionLimits {
   readonly #maxUnauthenticated: number;
   readonly #unauthenticated = new Map<string, number>();
   #connections = 0;
-  #strangers = 0;
+  #unauthenticatedOf = 0;
 
   constructor(maxConnections: number, maxUnauthenticatedPerAddress: number) {
     this.#maxConnections = maxConnections;
@@ -33,8 +33,11 @@ export class ConnectionLimits {
    * @throws {UpgradeRefusal} 503 when all places are taken, 429 when the address has too many
    */
   admit(address: string, isAuthenticated: boolean): Admission {
-    const strangersMax = this.#maxConnections - Math.floor(this.#maxConnections / RESERVED_SHARE);
-    if (this.#connections >= this.#maxConnections || (!isAuthenticated && this.#strangers >= strangersMax)) {
+    const unauthenticatedMax = this.#maxConnections - Math.floor(this.#maxConnections / RESERVED_SHARE);
+    if (
+      this.#connections >= this.#maxConnections ||
+      (!isAuthenticated && this.#unauthenticatedOf >= unauthenticatedMax)
+    ) {
       throw new UpgradeRefusal(503, 'connection limit exceeded', { 'Retry-After': '5' });
     }
     if (!isAuthenticated && (this.#unauthenticated.get(address) ?? 0) >= this.#maxUnauthenticated) {
@@ -57,7 +60,7 @@ export class ConnectionLimits {
   }
 
   #count(address: string, step: 1 | -1): void {
-    this.#strangers += step;
+    this.#unauthenticatedOf += step;
     const count = (this.#unauthenticated.get(address) ?? 0) + step;
     if (count > 0) this.#unauthenticated.set(address, count);
     else this.#unauthenticated.delete(address);

@@ -9,15 +9,17 @@ export interface DependencyHealth {
 export interface Readiness {
   readonly dependencies: Readonly<Record<string, DependencyHealth>>;
   /** What makes the promise weaker than it could be, in sentences. */
-  readonly weaknesses: readonly string[];
+  readonly durabilityWarnings: readonly string[];
 }
 
 /** `/healthz`: the process lives. `/readyz`: it can do its work, and how well it can keep its promise. */
 export function addHealthRoutes(app: FastifyInstance, readiness: () => Readiness): void {
   app.get('/healthz', () => ({ status: 'ok' }));
   app.get('/readyz', (_request, reply) => {
-    const { dependencies, weaknesses } = readiness();
+    const { dependencies, durabilityWarnings } = readiness();
     const isReady = Object.values(dependencies).every((each) => each.ok);
-    return reply.code(isReady ? 200 : 503).send({ status: isReady ? 'ready' : 'not ready', dependencies, weaknesses });
+    return reply
+      .code(isReady ? 200 : 503)
+      .send({ status: isReady ? 'ready' : 'not ready', dependencies, durabilityWarnings });
   });
 }

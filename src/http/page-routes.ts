@@ -1,9 +1,7 @@
-import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import compress from '@fastify/compress';
 import etag from '@fastify/etag';
 import type { FastifyInstance } from 'fastify';
-import { bundlePage, PAGE_BUNDLE } from '../page-bundle.ts';
 
 const FOLDER = new URL('../../clients/dashboard/', import.meta.url);
 const COMPRESS_FROM_BYTES = 1_024;
@@ -27,18 +25,19 @@ const FILES: ReadonlyArray<readonly [path: string, type: string, read: () => Pro
   ['/', 'text/html; charset=utf-8', () => readText('index.html')],
   ['/dashboard.css', 'text/css; charset=utf-8', () => readText('dashboard.css')],
   ['/dashboard.svg', 'image/svg+xml', () => readText('dashboard.svg')],
-  ['/dashboard.js', 'text/javascript; charset=utf-8', readProgram],
 ];
 
 /**
  * Adds the page at `/` and its parts. They are for everybody who reaches the gateway: prices come over the API and the
  * live endpoint, under their tokens.
+ * @param readProgram the page's program as one browser module, from the page's folder; read once
  */
-export function addPageRoutes(app: FastifyInstance): void {
+export function addPageRoutes(app: FastifyInstance, readProgram: (folder: URL) => Promise<string>): void {
   void app.register(async (page) => {
     await page.register(etag, { weak: true });
     await page.register(compress, { threshold: COMPRESS_FROM_BYTES, encodings: ['gzip', 'deflate'] });
-    for (const [path, type, read] of FILES) {
+    const program = ['/dashboard.js', 'text/javascript; charset=utf-8', () => readProgram(FOLDER)] as const;
+    for (const [path, type, read] of [...FILES, program]) {
       const content = once(read);
       page.get(path, async (_request, reply) =>
         reply
@@ -58,12 +57,6 @@ export function addPageRoutes(app: FastifyInstance): void {
 
 function readText(name: string): Promise<string> {
   return readFile(new URL(name, FOLDER), 'utf8');
-}
-
-/** The built program; where the sources are run there is none, and it is bundled at the first request. */
-function readProgram(): Promise<string> {
-  if (existsSync(new URL(PAGE_BUNDLE, FOLDER))) return readText(PAGE_BUNDLE);
-  return bundlePage(new URL('dashboard.ts', FOLDER));
 }
 
 /** Reads at the first call; again after a failure. */

@@ -48,7 +48,7 @@ export class SocketKeeper implements Disposable {
   readonly #options: SocketKeeperOptions;
   readonly #kept = new Set<Kept>();
   /** Those that have not authenticated, the oldest first. */
-  readonly #strangers = new Set<Kept>();
+  readonly #unauthenticated = new Set<Kept>();
   #isExpiring = false;
   #clock: NodeJS.Timeout | undefined;
   #nextPingMs: number;
@@ -71,7 +71,7 @@ export class SocketKeeper implements Disposable {
     const kept: Kept = { socket, connection, admission, openedMs: Date.now(), missedPongs: 0, heard: true };
     this.#kept.add(kept);
     if (connection.isAuthenticated) admission.authenticated();
-    else this.#strangers.add(kept);
+    else this.#unauthenticated.add(kept);
     let controlFrames = 0;
     let controlSinceMs = 0;
     const onControl = (): void => {
@@ -87,13 +87,13 @@ export class SocketKeeper implements Disposable {
     socket.on('message', (data, isBinary) => {
       kept.heard = true;
       connection.onMessage(toBuffer(data), isBinary);
-      if (connection.isAuthenticated && this.#strangers.delete(kept)) admission.authenticated();
+      if (connection.isAuthenticated && this.#unauthenticated.delete(kept)) admission.authenticated();
     });
     socket.on('ping', onControl);
     socket.on('pong', onControl);
     socket.once('close', () => {
       this.#kept.delete(kept);
-      this.#strangers.delete(kept);
+      this.#unauthenticated.delete(kept);
       admission.closed();
       connection.onClose();
     });
@@ -124,20 +124,20 @@ export class SocketKeeper implements Disposable {
   }
 
   #tick(nowMs: number): void {
-    this.#expireStrangers(nowMs).catch(logFailure);
+    this.#expireUnauthenticated(nowMs).catch(logFailure);
     if (nowMs < this.#nextPingMs) return;
     this.#nextPingMs = nowMs + this.#options.pingIntervalMs;
     this.#pingAll().catch(logFailure);
   }
 
-  async #expireStrangers(nowMs: number): Promise<void> {
+  async #expireUnauthenticated(nowMs: number): Promise<void> {
     if (this.#isExpiring) return;
     this.#isExpiring = true;
     try {
       let inTurn = 0;
-      for (const kept of this.#strangers) {
+      for (const kept of this.#unauthenticated) {
         if (nowMs - kept.openedMs <= this.#options.authDeadlineMs) break;
-        this.#strangers.delete(kept);
+        this.#unauthenticated.delete(kept);
         kept.connection.refuseLateAuth();
         kept.connection.end(CloseCode.authTimeout, 'auth timeout');
         inTurn += 1;

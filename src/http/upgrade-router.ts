@@ -6,7 +6,7 @@ import { type CodecName, SUBPROTOCOL_JSON, SUBPROTOCOL_MSGPACK } from '../protoc
 import type { AccessTokens, Principal } from './access-tokens.ts';
 import { addressKey, clientAddress, isLoopbackHost } from './client-address.ts';
 import type { Admission, ConnectionLimits } from './connection-limits.ts';
-import { checkUpgrade, refuseUpgrade, UpgradeRefusal } from './upgrade-check.ts';
+import { checkUpgrade, refuseUpgrade, UpgradeRefusal } from './upgrade-refusal.ts';
 
 /** A WebSocket endpoint: what happens with a socket of its path. */
 export interface SocketEndpoint {

@@ -1,6 +1,7 @@
-import { ByteWriter } from '../protocol/byte-writer.ts';
-import { type EntryFrame, writeStreamEntry } from '../protocol/stream-entry.ts';
-import type { AppendBuffer, AppendResult } from './feed-ports.ts';
+import { ByteWriter } from '../market/byte-writer.ts';
+import { type EntryFrame, writeStreamEntry } from '../stream/stream-entry.ts';
+import type { AppendResult } from '../stream/append-request.ts';
+import type { AppendBuffer } from './feed-ports.ts';
 
 /** Bounds of one entry: small enough for Redis to move at once, large enough to carry a turn's frames. */
 const MAX_RUN_BYTES = 192 * 1024;

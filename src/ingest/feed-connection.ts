@@ -1,19 +1,19 @@
 import { randomBytes } from 'node:crypto';
 import { ingestLogger } from '../logger.ts';
-import { BadFrameError } from '../protocol/bad-frame-error.ts';
+import { BadFrameError } from '../market/bad-frame-error.ts';
 import { CloseCode } from '../protocol/close-codes.ts';
 import { ErrorCode } from '../protocol/error-codes.ts';
 import { type FeedRequest, type OpenRequest, parseFeedRequest, type PublishRequest } from '../protocol/feed-request.ts';
 import { encodeReplies, errorReply, type FeedReply } from '../protocol/reply-codec.ts';
-import { FrameTooLargeError, TickChecker } from '../protocol/tick-check.ts';
+import { FrameTooLargeError, TickChecker } from '../market/tick-check.ts';
 import { type CodecName, PROTOCOL_VERSION } from '../protocol/version.ts';
 import type { AppendBuffer, FeedLimits, FeedPeer, IngestObserver } from './feed-ports.ts';
 import type { FeedRegistry } from './feed-registry.ts';
 import { FeedSession, type SessionEnd } from './feed-session.ts';
 import { FrameRate } from './frame-rate.ts';
 import { OneOffPublisher } from './one-off-publisher.ts';
-import type { OwnFeed } from './own-feed.ts';
-import type { PlaceOpener, PlaceResult } from './place-opener.ts';
+import type { InternalFeed } from './internal-feed.ts';
+import type { FeedOpener, FeedOpenResult } from './feed-opener.ts';
 import { type PauseReason, ReadingGate } from './reading-gate.ts';
 import type { TokenFeeds } from './token-feeds.ts';
 
@@ -46,10 +46,10 @@ export interface FeedEndpointOptions extends FeedLimits {
 export interface FeedEndpoint {
   readonly options: FeedEndpointOptions;
   readonly buffer: AppendBuffer;
-  readonly opener: PlaceOpener;
+  readonly opener: FeedOpener;
   readonly registry: FeedRegistry;
   /** Carries the frames of publishers that don't number. */
-  readonly ownFeed: OwnFeed;
+  readonly internalFeed: InternalFeed;
   readonly tokenFeeds: TokenFeeds;
   readonly observer: IngestObserver;
   /** Undefined where the token is not good. */
@@ -59,7 +59,7 @@ export interface FeedEndpoint {
 /** A client opens again after an answer, so more than a few at once come from none. */
 const MAX_PENDING_OPENS = 8;
 /** Frames without a number travel under the gateway's own feeds, whose names begin so. */
-const OWN_FEEDS = '~';
+const INTERNAL_FEED_PREFIX = '~';
 const checker = new TickChecker();
 
 /** One feed's connection: authentication, one feed at a time, and the answers. */
@@ -85,11 +85,11 @@ export class FeedConnection implements FeedPeer {
     this.#endpoint = endpoint;
     this.#socket = socket;
     this.#codec = codec;
-    const { options, ownFeed, observer } = endpoint;
+    const { options, internalFeed, observer } = endpoint;
     this.#reading = new ReadingGate((isReading) => (isReading ? socket.resume() : socket.pause()));
     this.#rate = new FrameRate(options.rateFrames, Date.now());
     this.#oneOff = new OneOffPublisher({
-      ownFeed,
+      internalFeed,
       limits: options,
       observer,
       reply: (...replies) => this.reply(...replies),
@@ -249,21 +249,21 @@ export class FeedConnection implements FeedPeer {
     const session = randomBytes(12).toString('base64url');
     const instance = request.instance ?? `${this.id}-${session}`;
     const claim = { session, instance, attempt: request.attempt, have: request.have };
-    const place = await this.#endpoint.opener.open(request.feed, claim);
+    const state = await this.#endpoint.opener.open(request.feed, claim);
     if (this.#isClosed) {
-      if (place.outcome === 'opened') await this.#endpoint.buffer.release(request.feed, session).catch(() => undefined);
+      if (state.outcome === 'opened') await this.#endpoint.buffer.release(request.feed, session).catch(() => undefined);
       return;
     }
-    if (place.outcome !== 'opened') return this.#refuseOpen(request.feed, place);
+    if (state.outcome !== 'opened') return this.#refuseOpen(request.feed, state);
     const { options, buffer, observer, registry } = this.#endpoint;
     this.#session = new FeedSession({
       feed: request.feed,
       session,
       instance,
       live: request.live,
-      generation: place.generation,
-      accepted: place.position,
-      committed: place.committed,
+      generation: state.generation,
+      accepted: state.position,
+      committed: state.committed,
       limits: options,
       buffer,
       observer,
@@ -272,7 +272,7 @@ export class FeedConnection implements FeedPeer {
     });
     registry.add(this.#session);
     const { maxFrameBytes, maxFrameTicks, windowFrames, windowTicks } = options;
-    const { position: accepted, committed } = place;
+    const { position: accepted, committed } = state;
     this.reply({
       T: 'opened',
       feed: request.feed,
@@ -285,9 +285,9 @@ export class FeedConnection implements FeedPeer {
     });
   }
 
-  #refuseOpen(feed: string, place: Exclude<PlaceResult, { outcome: 'opened' }>): void {
-    ingestLogger.warn({ feed, connection: this.id, outcome: place.outcome }, 'open refused');
-    switch (place.outcome) {
+  #refuseOpen(feed: string, state: Exclude<FeedOpenResult, { outcome: 'opened' }>): void {
+    ingestLogger.warn({ feed, connection: this.id, outcome: state.outcome }, 'open refused');
+    switch (state.outcome) {
       case 'taken':
         this.reply(errorReply(ErrorCode.feedTakenOver, 'another program publishes under this name'));
         return this.#end(CloseCode.takenOver, 'feed taken over');
@@ -298,7 +298,7 @@ export class FeedConnection implements FeedPeer {
         this.reply(errorReply(ErrorCode.rateExceeded, 'the feed was taken over a moment ago'));
         return this.#end(CloseCode.rate, 'take-overs too close together');
       case 'not-now':
-        return this.reply(errorReply(ErrorCode.notNow, place.why));
+        return this.reply(errorReply(ErrorCode.notNow, state.why));
     }
   }
 
@@ -326,7 +326,8 @@ export class FeedConnection implements FeedPeer {
       this.reply(errorReply(ErrorCode.invalidAction, 'a connection that has opened a feed publishes numbered frames'));
       return;
     }
-    if (!principal.mayPublish(OWN_FEEDS)) return this.#refusePermission('this token may not publish unnumbered frames');
+    if (!principal.mayPublish(INTERNAL_FEED_PREFIX))
+      return this.#refusePermission('this token may not publish unnumbered frames');
     this.#oneOff.publish(request);
   }
 

@@ -1,27 +1,5 @@
+import type { AppendRequest, AppendResult } from '../stream/append-request.ts';
 import type { FeedReply } from '../protocol/reply-codec.ts';
-
-/** What became of an append; see buffer/tick-buffer.ts. */
-export type AppendResult =
-  | 'appended'
-  | 'repeat'
-  | 'full'
-  | 'refused'
-  | 'unsent'
-  | 'lost-state'
-  | 'lost-chain'
-  | 'session'
-  | 'unanswered';
-
-export interface AppendRequest {
-  readonly feed: string;
-  readonly session: string;
-  readonly writer: string;
-  readonly live: boolean;
-  readonly prev: number;
-  readonly last: number;
-  readonly ticks: number;
-  readonly entry: Buffer;
-}
 
 /** The buffer as feeds need it. */
 export interface AppendBuffer {

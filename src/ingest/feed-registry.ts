@@ -1,7 +1,7 @@
 import { describeError } from '../errors.ts';
 import { ingestLogger } from '../logger.ts';
-import type { CommittedFeed } from '../protocol/flush-notice.ts';
-import type { LookedPlace } from './feed-session.ts';
+import type { CommittedFeed } from '../stream/flush-notice.ts';
+import type { ReconciledState } from './feed-session.ts';
 
 /** What the registry tells: a session of a connection, or a feed that the gateway runs itself. */
 export interface RegisteredFeed {
@@ -10,37 +10,37 @@ export interface RegisteredFeed {
   /** Highest seq told accepted. */
   readonly accepted: number;
   onCommitted(generation: string, seq: number): void;
-  onLook(place: LookedPlace | undefined, run: string, acceptedBefore: number): void;
+  onReconciled(state: ReconciledState | undefined, run: string, acceptedBefore: number): void;
 }
 
-export interface LookSources {
+export interface FeedStateSource {
   /** Run id of the Redis that answers now; throws while there is none. */
   readonly run: string;
-  places(feeds: readonly string[]): Promise<ReadonlyArray<LookedPlace | undefined>>;
+  feedStates(feeds: readonly string[]): Promise<ReadonlyArray<ReconciledState | undefined>>;
   readRows(
     feeds: readonly string[],
   ): Promise<ReadonlyMap<string, { readonly seq: number; readonly generation: string }>>;
 }
 
-const LOOK_MS = 1_000;
+const RECONCILE_MS = 1_000;
 
 /**
  * All feeds that are open on this gateway. Acknowledgements reach them by pub/sub, the fast way, and by the look, the
  * sure one: once a second their states and rows are read, so that an idle feed learns too that its place is lost.
  */
 export class FeedRegistry implements Disposable {
-  readonly #sources: LookSources;
+  readonly #sources: FeedStateSource;
   readonly #feeds = new Set<RegisteredFeed>();
   #timer: NodeJS.Timeout | undefined;
-  #isLookingAtPlaces = false;
-  #isLookingAtRows = false;
+  #isReadingStates = false;
+  #isReadingRows = false;
 
-  constructor(sources: LookSources) {
+  constructor(sources: FeedStateSource) {
     this.#sources = sources;
   }
 
   start(): void {
-    this.#timer ??= setInterval(() => void this.look(), LOOK_MS);
+    this.#timer ??= setInterval(() => void this.reconcile(), RECONCILE_MS);
   }
 
   get size(): number {
@@ -65,35 +65,35 @@ export class FeedRegistry implements Disposable {
   }
 
   /** Looks once. Redis and the database are asked apart: each half goes on without the other. */
-  async look(): Promise<void> {
-    if (this.#feeds.size > 0) await Promise.all([this.#lookAtPlaces(), this.#lookAtRows()]);
+  async reconcile(): Promise<void> {
+    if (this.#feeds.size > 0) await Promise.all([this.#reconcileStates(), this.#reconcileRows()]);
   }
 
   [Symbol.dispose](): void {
     clearInterval(this.#timer);
   }
 
-  async #lookAtPlaces(): Promise<void> {
-    if (this.#isLookingAtPlaces) return;
-    this.#isLookingAtPlaces = true;
+  async #reconcileStates(): Promise<void> {
+    if (this.#isReadingStates) return;
+    this.#isReadingStates = true;
     const feeds = [...this.#feeds];
     const acceptedBefore = feeds.map((feed) => feed.accepted);
     try {
       const { run } = this.#sources;
-      const places = await this.#sources.places(feeds.map((feed) => feed.feed));
+      const feedStates = await this.#sources.feedStates(feeds.map((feed) => feed.feed));
       feeds.forEach((feed, at) => {
-        if (this.#feeds.has(feed)) feed.onLook(places[at], run, acceptedBefore[at] ?? 0);
+        if (this.#feeds.has(feed)) feed.onReconciled(feedStates[at], run, acceptedBefore[at] ?? 0);
       });
     } catch (error) {
       ingestLogger.debug({ cause: describeError(error) }, 'the look could not ask Redis');
     } finally {
-      this.#isLookingAtPlaces = false;
+      this.#isReadingStates = false;
     }
   }
 
-  async #lookAtRows(): Promise<void> {
-    if (this.#isLookingAtRows) return;
-    this.#isLookingAtRows = true;
+  async #reconcileRows(): Promise<void> {
+    if (this.#isReadingRows) return;
+    this.#isReadingRows = true;
     const feeds = [...this.#feeds];
     try {
       const rows = await this.#sources.readRows([...new Set(feeds.map((feed) => feed.feed))]);
@@ -104,7 +104,7 @@ export class FeedRegistry implements Disposable {
     } catch (error) {
       ingestLogger.debug({ cause: describeError(error) }, 'the look could not ask the database');
     } finally {
-      this.#isLookingAtRows = false;
+      this.#isReadingRows = false;
     }
   }
 }

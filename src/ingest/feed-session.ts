@@ -1,5 +1,6 @@
-import { type EntryFrame, skipFrame } from '../protocol/stream-entry.ts';
-import type { CheckedTicks } from '../protocol/tick-check.ts';
+import { type EntryFrame, skipFrame } from '../stream/stream-entry.ts';
+import type { CheckedTicks } from '../market/tick-check.ts';
+import type { FeedState } from '../stream/feed-state.ts';
 import { AppendQueue } from './append-queue.ts';
 import type { AppendBuffer, FeedLimits, FeedPeer, IngestObserver } from './feed-ports.ts';
 import { UncommittedWindow } from './uncommitted-window.ts';
@@ -11,13 +12,8 @@ export type SessionEnd =
   | { readonly kind: 'sequence-reuse' }
   | { readonly kind: 'overrun' };
 
-/** A feed's place, as the look reads it. */
-export interface LookedPlace {
-  readonly run: string;
-  readonly generation: string;
-  readonly position: number;
-  readonly session: string;
-}
+/** What reconciliation reads of a feed's state. */
+export type ReconciledState = Pick<FeedState, 'run' | 'generation' | 'position' | 'session'>;
 
 export interface FeedSessionOptions {
   readonly feed: string;
@@ -108,12 +104,12 @@ export class FeedSession {
    * The look: what Redis and the database say of the place.
    * @param acceptedBefore what this session had told accepted before they were asked
    */
-  onLook(place: LookedPlace | undefined, run: string, acceptedBefore: number): void {
+  onReconciled(state: ReconciledState | undefined, run: string, acceptedBefore: number): void {
     if (this.#isEnded) return;
-    if (place === undefined || place.run !== run) return this.#reopen('the buffer lost the feed');
-    if (place.generation !== this.#options.generation) return this.#reopen('the feed was given another place');
-    if (place.session !== this.#options.session) return this.#finish({ kind: 'superseded' });
-    if (place.position < acceptedBefore) this.#reopen('the buffer lost frames');
+    if (state === undefined || state.run !== run) return this.#reopen('the buffer lost the feed');
+    if (state.generation !== this.#options.generation) return this.#reopen('the feed was given another place');
+    if (state.session !== this.#options.session) return this.#finish({ kind: 'superseded' });
+    if (state.position < acceptedBefore) this.#reopen('the buffer lost frames');
   }
 
   /** The connection is gone or opens anew: nothing more is sent for it. Waits for the answer under way. */

@@ -2,10 +2,10 @@ import { errorReply, type FeedReply } from '../protocol/reply-codec.ts';
 import { ErrorCode } from '../protocol/error-codes.ts';
 import type { PublishRequest } from '../protocol/feed-request.ts';
 import type { FeedLimits, IngestObserver } from './feed-ports.ts';
-import type { OwnFeed } from './own-feed.ts';
+import type { InternalFeed } from './internal-feed.ts';
 
 export interface OneOffPublisherOptions {
-  readonly ownFeed: OwnFeed;
+  readonly internalFeed: InternalFeed;
   readonly limits: FeedLimits;
   readonly observer: IngestObserver;
   readonly reply: (...replies: readonly FeedReply[]) => void;
@@ -24,13 +24,13 @@ export class OneOffPublisher {
   }
 
   publish(request: PublishRequest): void {
-    const { ownFeed, reply } = this.#options;
+    const { internalFeed, reply } = this.#options;
     const { count, rejected } = request.ticks;
     const id = request.id ?? null;
     this.#reportRejected(request);
     const ticks = count + rejected.length;
     this.#count(1, ticks);
-    ownFeed.publish(request.ticks, {
+    internalFeed.publish(request.ticks, {
       onAck: () => reply({ T: 'ack', id }),
       onCommitted: () => {
         reply({ T: 'committed', id });

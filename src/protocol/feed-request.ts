@@ -1,7 +1,7 @@
-import { BadFrameError } from './bad-frame-error.ts';
-import { MsgpackReader } from './msgpack-reader.ts';
-import type { CheckedTicks, TickChecker, TickCheckOptions } from './tick-check.ts';
-import { MAX_SEQ } from './tick.ts';
+import { BadFrameError } from '../market/bad-frame-error.ts';
+import { MsgpackReader } from '../market/msgpack-reader.ts';
+import type { CheckedTicks, TickChecker, TickCheckOptions } from '../market/tick-check.ts';
+import { MAX_SEQ } from '../market/tick.ts';
 import type { CodecName } from './version.ts';
 
 /** What a feed may send, parsed. Field meanings: PROTOCOL.md. */

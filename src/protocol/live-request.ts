@@ -1,8 +1,8 @@
-import { BadFrameError } from './bad-frame-error.ts';
+import { BadFrameError } from '../market/bad-frame-error.ts';
 import { ErrorCode } from './error-codes.ts';
 import { parseJsonObject } from './feed-request.ts';
-import { MsgpackReader } from './msgpack-reader.ts';
-import { isSymbol } from './tick.ts';
+import { MsgpackReader } from '../market/msgpack-reader.ts';
+import { isSymbol } from '../market/tick.ts';
 import type { CodecName } from './version.ts';
 
 /** What a dashboard may subscribe to. */

@@ -1,6 +1,6 @@
 import { Packr } from 'msgpackr';
 import { ERROR_MESSAGES, type ErrorCode } from './error-codes.ts';
-import type { RejectReason } from './tick.ts';
+import type { RejectReason } from '../market/tick.ts';
 import type { CodecName } from './version.ts';
 
 /** Messages of the gateway to a feed. `T` comes first in each, and they travel in an array. */

@@ -4,7 +4,7 @@ import { dirname, extname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import { describeError } from '../errors.ts';
-import { bundlePage, PAGE_BUNDLE } from '../page-bundle.ts';
+import { bundlePage, PAGE_BUNDLE } from './page-bundle.ts';
 import { lastLines, runCommand } from './run-command.ts';
 
 /** What the compiler leaves behind but the JavaScript reads beside it. */

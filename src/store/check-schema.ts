@@ -20,7 +20,7 @@ export interface SchemaCheck {
   /** Whether `timescaledb.enable_direct_compress_copy` is there and trustworthy (Community, 2.29 or later). */
   readonly hasDirectCompress: boolean;
   /** What weakens the promise, one sentence each with its remedy; for the log and /readyz. */
-  readonly weaknesses: readonly string[];
+  readonly durabilityWarnings: readonly string[];
 }
 
 const durabilitySchema = z.object({
@@ -66,7 +66,7 @@ export async function checkSchema(client: Client, config: Config): Promise<Schem
       synchronousCommit: durability.synchronous_commit,
       mustRaiseSynchronousCommit: ['off', 'local'].includes(durability.synchronous_commit),
       hasDirectCompress: versions.edition === 'community' && isVersionAtLeast(versions.timescale, 2, 29),
-      weaknesses: weaknessesOf(durability, prefix),
+      durabilityWarnings: durabilityWarningsOf(durability, prefix),
     };
   } catch (error) {
     throw explainSchemaError(error, config, 'schema check');
@@ -91,22 +91,22 @@ function refuseLackingRights(lacking: readonly string[], config: Config): void {
   });
 }
 
-function weaknessesOf(durability: z.infer<typeof durabilitySchema>, prefix: string): readonly string[] {
-  const weaknesses: string[] = [];
+function durabilityWarningsOf(durability: z.infer<typeof durabilitySchema>, prefix: string): readonly string[] {
+  const durabilityWarnings: string[] = [];
   if (durability.fsync !== 'on') {
-    weaknesses.push(
+    durabilityWarnings.push(
       'fsync is off: a crash of the machine can lose committed ticks or the database (ALTER SYSTEM SET fsync = on)',
     );
   }
   if (durability.full_page_writes !== 'on') {
-    weaknesses.push(
+    durabilityWarnings.push(
       'full_page_writes is off: a crash of the machine can leave torn pages (ALTER SYSTEM SET full_page_writes = on)',
     );
   }
   if (durability.unlogged === true) {
-    weaknesses.push(
+    durabilityWarnings.push(
       `${prefix}_ticks is unlogged: a crash of PostgreSQL empties it (ALTER TABLE ${prefix}_ticks SET LOGGED)`,
     );
   }
-  return weaknesses;
+  return durabilityWarnings;
 }

@@ -45,8 +45,9 @@ async function examine(client: Client, config: Config, findings: Finding[]): Pro
     { name: 'TimescaleDB', state: 'ok', finding: `${check.timescaleVersion}, ${describeEdition(check.edition)}` },
     { name: 'schema', state: 'ok', finding: `complete, tables ${config.ticksPrefix}_…` },
   );
-  for (const weakness of check.weaknesses) findings.push({ name: 'durability', state: 'warn', finding: weakness });
-  if (check.weaknesses.length === 0) {
+  for (const warning of check.durabilityWarnings)
+    findings.push({ name: 'durability', state: 'warn', finding: warning });
+  if (check.durabilityWarnings.length === 0) {
     findings.push({ name: 'durability', state: 'ok', finding: 'fsync and full_page_writes are on' });
   }
   findings.push({

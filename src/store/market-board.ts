@@ -64,9 +64,9 @@ export async function readBoard(
   const text = loadSql('./sql/read-board.sql', { prefix });
   const { rows } = await db.query<unknown[]>({ text, values: [day ?? null, timeZone], rowMode: 'array' });
   const parsed = z.array(rowSchema).parse(rows);
-  const [shownDay = day, beginMicros = 0, endMicros = 0] = parsed[0] ?? [];
+  const [boardDay = day, beginMicros = 0, endMicros = 0] = parsed[0] ?? [];
   return {
-    day: shownDay,
+    day: boardDay,
     beginMicros,
     endMicros,
     rows: parsed.map(([, , , symbol, previous, traded]) => ({

@@ -86,8 +86,8 @@ function decodePart(text: string): string {
 /** `user@host:port/database`, never with the password. */
 export function describePostgresAddress(config: Config): string {
   const { user, host, port, database } = postgresAddressOf(config);
-  const shownHost = host.includes(':') ? `[${host}]` : host;
-  return `${user}@${shownHost}:${port}/${database}`;
+  const displayHost = host.includes(':') ? `[${host}]` : host;
+  return `${user}@${displayHost}:${port}/${database}`;
 }
 
 /** TLS options of the connection; `false` for none. */

@@ -40,7 +40,7 @@ export class TickChunks {
       this.#waryCopies -= 1;
       return hypertable;
     }
-    const chunk = this.#known.find((each) => holds(each, fromMicros)) ?? (await this.#look(client, fromMicros));
+    const chunk = this.#known.find((each) => holds(each, fromMicros)) ?? (await this.#findChunk(client, fromMicros));
     return chunk !== undefined && holds(chunk, toMicros) ? chunk.name : hypertable;
   }
 
@@ -48,14 +48,14 @@ export class TickChunks {
    * What was copied last was refused: copies go into the hypertable for a while.
    * @returns whether it had been meant for a chunk, so that trying again makes a difference
    */
-  distrust(): boolean {
+  fallBackToHypertable(): boolean {
     const wasChunk = this.#waryCopies === 0;
     this.#known = [];
     this.#waryCopies = WARY_COPIES;
     return wasChunk;
   }
 
-  async #look(client: Client, micros: number): Promise<PlainChunk | undefined> {
+  async #findChunk(client: Client, micros: number): Promise<PlainChunk | undefined> {
     const { rows } = await client.query<{ chunk: string; from_micros: string; to_micros: string }>({
       name: `tickgate_plain_chunk_${this.#prefix}`,
       text: this.#sql,

@@ -1,7 +1,7 @@
 import type { Client, Pool, QueryArrayResult } from 'pg';
 import { z } from 'zod';
 import { UsageError } from '../errors.ts';
-import type { MinuteBar } from '../protocol/minute-bar.ts';
+import type { MinuteBar } from '../market/minute-bar.ts';
 import { loadSql } from './sql-file.ts';
 
 /** A tick as it is stored; `timeMicros` is integer microseconds since the Unix epoch. */
@@ -205,13 +205,13 @@ const topSchema = z
     turnoverMillionths: turnover,
   }));
 
-interface CursorPlace {
+interface CursorPosition {
   readonly micros: number;
   /** Rows at `micros` that earlier pages gave. */
   readonly passed: number;
 }
 
-function parseCursor(cursor: string): CursorPlace {
+function parseCursor(cursor: string): CursorPosition {
   const match = /^(\d{1,16})\.(\d{1,15})$/.exec(cursor);
   if (match === null) {
     throw new UsageError('cursor: not one that a page of ticks gave', { remedy: 'hand back nextCursor unchanged' });
@@ -219,7 +219,7 @@ function parseCursor(cursor: string): CursorPlace {
   return { micros: Number(match[1]), passed: Number(match[2]) };
 }
 
-function cursorAfter(ticks: readonly StoredTick[], start: CursorPlace): string | undefined {
+function cursorAfter(ticks: readonly StoredTick[], start: CursorPosition): string | undefined {
   const last = ticks.at(-1);
   if (last === undefined) return undefined;
   const tied = ticks.length - ticks.findIndex((tick) => tick.timeMicros === last.timeMicros);

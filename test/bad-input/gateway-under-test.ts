@@ -3,7 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Config } from '../../src/config.ts';
-import { type Gateway, startGateway } from '../../src/gateway.ts';
+import { type Gateway, startGateway } from '../../src/gateway/gateway.ts';
 import { setLogLevel } from '../../src/logger.ts';
 import { setupDatabase } from '../../src/store/setup-database.ts';
 import { openTestMarket, type TestMarket, until } from '../support/test-market.ts';

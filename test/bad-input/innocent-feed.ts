@@ -1,6 +1,6 @@
 import * as assert from 'uvu/assert';
 import { FeedClient } from '../../clients/feed/feed-client.ts';
-import type { FeedState } from '../../clients/feed/feed-link.ts';
+import type { FeedConnectionState } from '../../clients/feed/feed-link.ts';
 import { type GatewayUnderTest, tokenOf } from './gateway-under-test.ts';
 
 const SYMBOL = 'INNOCENT';
@@ -10,7 +10,7 @@ const TICKS_A_FRAME = 10;
 export class InnocentFeed {
   readonly #subject: GatewayUnderTest;
   readonly #client: FeedClient;
-  readonly #states: FeedState[] = [];
+  readonly #states: FeedConnectionState[] = [];
   #ticks = 0;
 
   constructor(subject: GatewayUnderTest) {

@@ -1,11 +1,11 @@
 import { performance } from 'node:perf_hooks';
 import { unpack } from 'msgpackr';
 import { Random } from '../../clients/simulator/random.ts';
-import { BadFrameError } from '../../src/protocol/bad-frame-error.ts';
+import { BadFrameError } from '../../src/market/bad-frame-error.ts';
 import { type FeedRequest, parseFeedRequest, type PublishRequest } from '../../src/protocol/feed-request.ts';
-import { decodeStreamEntry, encodeStreamEntry } from '../../src/protocol/stream-entry.ts';
-import { FrameTooLargeError, TickChecker } from '../../src/protocol/tick-check.ts';
-import { isSymbol } from '../../src/protocol/tick.ts';
+import { decodeStreamEntry, encodeStreamEntry } from '../../src/stream/stream-entry.ts';
+import { FrameTooLargeError, TickChecker } from '../../src/market/tick-check.ts';
+import { isSymbol } from '../../src/market/tick.ts';
 import { type MutatedMessage, Mutator } from './mutate.ts';
 
 /**

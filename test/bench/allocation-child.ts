@@ -1,7 +1,7 @@
 import { encodeFrame } from '../../clients/feed/feed-frame.ts';
 import { parseFeedRequest } from '../../src/protocol/feed-request.ts';
-import { encodeStreamEntry, type EntryFrame } from '../../src/protocol/stream-entry.ts';
-import { TickChecker } from '../../src/protocol/tick-check.ts';
+import { encodeStreamEntry, type EntryFrame } from '../../src/stream/stream-entry.ts';
+import { TickChecker } from '../../src/market/tick-check.ts';
 import { benchSymbol, priceOf, symbolNumberOf, timeMicrosOf, USUAL_SHAPE, volumeOf } from './bench-ticks.ts';
 
 /**

@@ -1,5 +1,5 @@
 import { mix32 } from '../../clients/simulator/random.ts';
-import { DAY_MICROS } from '../../src/protocol/tick.ts';
+import { DAY_MICROS } from '../../src/market/tick.ts';
 
 /** 2025-12-01T08:00:00Z. Ticks of a bench follow each other from there. */
 export const BENCH_BASE_MICROS = 1_764_576_000_000_000;

@@ -1,6 +1,6 @@
 import { pathToFileURL } from 'node:url';
 import { loadConfig } from '../../src/config.ts';
-import type * as FlusherModule from '../../src/flusher.ts';
+import type * as FlusherModule from '../../src/gateway/flusher.ts';
 
 /**
  * A process that flushes what is in the buffer each time it is asked to: the project's own coordinator, warm as in a

@@ -1,4 +1,4 @@
-import { ByteWriter } from '../../src/protocol/byte-writer.ts';
+import { ByteWriter } from '../../src/market/byte-writer.ts';
 import { benchSymbol, priceOf, symbolNumberOf, type TickShape, timeMicrosOf, volumeOf } from './bench-ticks.ts';
 
 const TWO_32 = 2 ** 32;

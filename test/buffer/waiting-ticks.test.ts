@@ -58,10 +58,10 @@ test('everything handled, entries kept for those who resume', async () => {
 
 test('the oldest that waits, wherever it stands among equal times and holes', async () => {
   const nowMs = await clockMs();
-  let seed = 7;
+  let nonce = 7;
   const random = (below: number): number => {
-    seed = (seed * 48_271) % 2_147_483_647;
-    return seed % below;
+    nonce = (nonce * 48_271) % 2_147_483_647;
+    return nonce % below;
   };
   const steps = [0, 0, 0, 1, 1, 2, 30, 5_000];
   const timesMs: number[] = [];

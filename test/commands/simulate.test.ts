@@ -7,7 +7,7 @@ import { simulateContinuous, simulateSession } from '../../clients/simulator/gen
 import { MarketFeed } from '../../src/commands/market-feed.ts';
 import { registerSimulate } from '../../src/commands/simulate.ts';
 import { StoreUnavailableError } from '../../src/errors.ts';
-import { type Gateway, startGateway } from '../../src/gateway.ts';
+import { type Gateway, startGateway } from '../../src/gateway/gateway.ts';
 import { setLogLevel } from '../../src/logger.ts';
 import { setupDatabase } from '../../src/store/setup-database.ts';
 import { suite } from '../support/suite.ts';

@@ -1,6 +1,6 @@
 import * as assert from 'uvu/assert';
 import { FeedClient } from '../../clients/feed/feed-client.ts';
-import { startGateway, type Gateway } from '../../src/gateway.ts';
+import { startGateway, type Gateway } from '../../src/gateway/gateway.ts';
 import { suite } from '../support/suite.ts';
 import { openTestMarket, type TestMarket } from '../support/test-market.ts';
 

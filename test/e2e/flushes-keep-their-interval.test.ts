@@ -1,6 +1,6 @@
 import * as assert from 'uvu/assert';
 import { FeedClient } from '../../clients/feed/feed-client.ts';
-import { testFrame } from '../../clients/simulator/test-ticks.ts';
+import { testFrame } from '../support/test-ticks.ts';
 import { bufferKeys } from '../../src/buffer/keys.ts';
 import { suite } from '../support/suite.ts';
 import { gatewayAddress, killed, openTestMarket, type TestMarket } from '../support/test-market.ts';
@@ -11,7 +11,7 @@ const INTERVAL_MS = 200;
 const FRAME_MS = 5;
 const FRAMES = 700;
 /** The judge reads to the stream's end twice a second; a busy machine may be late with any flush, not early. */
-const JUDGE_MS = 500;
+const DIVERGENCE_CHECK_MS = 500;
 let market: TestMarket;
 
 test.before(async () => {
@@ -42,7 +42,7 @@ test('no more flushes than the interval and the judge ask for, however steadily 
   }
   await client.drained();
   const elapsedMs = Date.now() - startMs;
-  const most = elapsedMs / INTERVAL_MS + elapsedMs / JUDGE_MS + 2;
+  const most = elapsedMs / INTERVAL_MS + elapsedMs / DIVERGENCE_CHECK_MS + 2;
   assert.ok(notices <= most, `${notices} flushes in ${elapsedMs} ms, at most ${most.toFixed(1)} are due`);
   assert.ok(notices >= 3, `${notices} flushes`);
   await client.close();

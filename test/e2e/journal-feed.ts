@@ -1,6 +1,6 @@
 import { FeedClient } from '../../clients/feed/feed-client.ts';
 import { FileJournal } from '../../clients/feed/feed-journal.ts';
-import { testFrame } from '../../clients/simulator/test-ticks.ts';
+import { testFrame } from '../support/test-ticks.ts';
 import { toTicks } from '../support/to-ticks.ts';
 
 /** A feed with a journal, as a process to be killed. Prints each seq it has taken responsibility for. */

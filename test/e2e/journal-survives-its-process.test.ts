@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import * as assert from 'uvu/assert';
 import { FeedClient } from '../../clients/feed/feed-client.ts';
 import { FileJournal } from '../../clients/feed/feed-journal.ts';
-import { startGateway, type Gateway } from '../../src/gateway.ts';
+import { startGateway, type Gateway } from '../../src/gateway/gateway.ts';
 import { suite } from '../support/suite.ts';
 import { killed, openTestMarket, type TestMarket, until } from '../support/test-market.ts';
 

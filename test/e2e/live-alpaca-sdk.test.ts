@@ -2,8 +2,8 @@ import { streaming } from '@alpacahq/alpaca-trade-api';
 import * as assert from 'uvu/assert';
 import { FeedClient } from '../../clients/feed/feed-client.ts';
 import { readTicks } from '../../clients/csv/tick-csv.ts';
-import { type Gateway, startGateway } from '../../src/gateway.ts';
-import { formatMicros, type Tick } from '../../src/protocol/tick.ts';
+import { type Gateway, startGateway } from '../../src/gateway/gateway.ts';
+import { formatMicros, type Tick } from '../../src/market/tick.ts';
 import { suite } from '../support/suite.ts';
 import { openTestMarket, realData, type TestMarket, until } from '../support/test-market.ts';
 

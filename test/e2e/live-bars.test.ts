@@ -1,7 +1,7 @@
 import * as assert from 'uvu/assert';
 import { readTicks } from '../../clients/csv/tick-csv.ts';
-import { MINUTE_MICROS } from '../../src/protocol/minute-bar.ts';
-import { parseIsoMicros } from '../../src/protocol/tick.ts';
+import { MINUTE_MICROS } from '../../src/market/minute-bar.ts';
+import { parseIsoMicros } from '../../src/market/tick.ts';
 import { type LiveMarket, openLiveMarket, publish, tick } from '../fanout/live-market.ts';
 import { type RawLiveClient, type RawMessage, rawLiveClient } from '../fanout/raw-live-client.ts';
 import { suite } from '../support/suite.ts';

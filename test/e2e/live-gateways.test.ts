@@ -3,7 +3,7 @@ import * as assert from 'uvu/assert';
 import { FeedClient } from '../../clients/feed/feed-client.ts';
 import { nodeLiveClient } from '../../clients/live/node-live-client.ts';
 import type { LiveClient } from '../../clients/live/live-client.ts';
-import type { Tick } from '../../src/protocol/tick.ts';
+import type { Tick } from '../../src/market/tick.ts';
 import { TickLedger } from '../fanout/tick-ledger.ts';
 import { suite } from '../support/suite.ts';
 import { gatewayAddress, killed, openTestMarket, type TestMarket, until } from '../support/test-market.ts';

@@ -1,6 +1,6 @@
 import * as assert from 'uvu/assert';
 import { FeedClient } from '../../clients/feed/feed-client.ts';
-import { testFrame } from '../../clients/simulator/test-ticks.ts';
+import { testFrame } from '../support/test-ticks.ts';
 import { suite } from '../support/suite.ts';
 import { gatewayAddress, killed, openTestMarket, type TestMarket, until } from '../support/test-market.ts';
 import { toTicks } from '../support/to-ticks.ts';

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import type { Browser, Page } from 'playwright-core';
 import * as assert from 'uvu/assert';
 import { z } from 'zod';
-import { type Gateway, startGateway } from '../../src/gateway.ts';
+import { type Gateway, startGateway } from '../../src/gateway/gateway.ts';
 import { suite } from '../support/suite.ts';
 import { openTestMarket, type TestMarket, until } from '../support/test-market.ts';
 import { launchChromium, missingChromium, openPage, rowOf } from './page-browser.ts';

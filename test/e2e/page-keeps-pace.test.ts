@@ -1,7 +1,7 @@
 import type { Browser } from 'playwright-core';
 import * as assert from 'uvu/assert';
 import { EGX_LISTINGS } from '../../clients/simulator/egx-listings.ts';
-import type { Gateway } from '../../src/gateway.ts';
+import type { Gateway } from '../../src/gateway/gateway.ts';
 import { suite } from '../support/suite.ts';
 import { until } from '../support/test-market.ts';
 import { missingChromium, openPage } from './page-browser.ts';

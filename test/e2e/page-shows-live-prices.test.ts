@@ -1,6 +1,6 @@
 import type { Browser, Page } from 'playwright-core';
 import * as assert from 'uvu/assert';
-import type { Gateway } from '../../src/gateway.ts';
+import type { Gateway } from '../../src/gateway/gateway.ts';
 import { suite } from '../support/suite.ts';
 import { type TestMarket, until } from '../support/test-market.ts';
 import { missingChromium, openPage, rowOf } from './page-browser.ts';

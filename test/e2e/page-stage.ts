@@ -1,5 +1,5 @@
 import type { Browser } from 'playwright-core';
-import { type Gateway, startGateway } from '../../src/gateway.ts';
+import { type Gateway, startGateway } from '../../src/gateway/gateway.ts';
 import { openTestMarket, type TestMarket } from '../support/test-market.ts';
 import { launchChromium } from './page-browser.ts';
 

@@ -5,11 +5,7 @@ import { Redis } from 'ioredis';
 import * as assert from 'uvu/assert';
 import { connectPostgres } from '../../src/store/postgres-connection.ts';
 import { loadConfig } from '../../src/config.ts';
-import {
-  privateServersUnavailable,
-  startPostgresServer,
-  startRedisServer,
-} from '../../src/stack/start-private-server.ts';
+import { privateServersUnavailable, startPostgresServer, startRedisServer } from '../support/start-private-server.ts';
 import { suite } from '../support/suite.ts';
 import { commandIn, gatewayAddress, killed, outcomeOf, realData, until } from '../support/test-market.ts';
 

@@ -1,7 +1,7 @@
-import { encodeStreamEntry, type StreamEntry } from '../../src/protocol/stream-entry.ts';
-import { ByteWriter } from '../../src/protocol/byte-writer.ts';
-import type { Tick } from '../../src/protocol/tick.ts';
-import type { RawShownEntry } from '../../src/fanout/shown-sequence.ts';
+import { encodeStreamEntry, type StreamEntry } from '../../src/stream/stream-entry.ts';
+import { ByteWriter } from '../../src/market/byte-writer.ts';
+import type { Tick } from '../../src/market/tick.ts';
+import type { RawLiveEntry } from '../../src/fanout/stream/live-sequence.ts';
 
 /** Canonical rows, as the gateway puts them into the buffer. */
 export function rowsOf(ticks: readonly Tick[]): Buffer {
@@ -32,6 +32,6 @@ export function entryBytes(seq: number, ticks: readonly Tick[] = []): Buffer {
   return encodeStreamEntry(entryOf(seq, ticks));
 }
 
-export function shownEntry(shown: number, dataBytes: number): RawShownEntry {
-  return { id: `${shown}-0`, shown, published: 0, data: Buffer.alloc(dataBytes) };
+export function liveEntry(liveSeq: number, dataBytes: number): RawLiveEntry {
+  return { id: `${liveSeq}-0`, liveSeq, shownUpTo: 0, data: Buffer.alloc(dataBytes) };
 }

@@ -1,8 +1,8 @@
 import * as assert from 'uvu/assert';
 import { LastPrices } from '../../src/fanout/last-prices.ts';
-import { SymbolTable } from '../../src/protocol/symbol-table.ts';
-import { TickColumns } from '../../src/protocol/tick-columns.ts';
-import type { Tick } from '../../src/protocol/tick.ts';
+import { SymbolTable } from '../../src/market/symbol-table.ts';
+import { TickColumns } from '../../src/market/tick-columns.ts';
+import type { Tick } from '../../src/market/tick.ts';
 import { suite } from '../support/suite.ts';
 import { rowsOf } from './entries.ts';
 
@@ -30,7 +30,7 @@ const tick = (symbol: string, price: number, atMicros: number): Tick => ({
   volume: 7,
   timeMicros: DAY_MICROS + atMicros,
 });
-const shown = (own: LastPrices, symbol: string): [number, number | undefined] | undefined => {
+const liveSeq = (own: LastPrices, symbol: string): [number, number | undefined] | undefined => {
   const [last] = own.select((each) => each === symbol);
   return last === undefined ? undefined : [last.price, last.volume];
 };
@@ -38,10 +38,10 @@ const shown = (own: LastPrices, symbol: string): [number, number | undefined] | 
 test('the greatest time wins, of several the last to come', () => {
   const { own, see } = prices();
   see(tick('A', 1, 100), tick('A', 2, 100), tick('A', 3, 99));
-  assert.equal(shown(own, 'A'), [2, 7]);
+  assert.equal(liveSeq(own, 'A'), [2, 7]);
   see(tick('A', 4, 100));
-  assert.equal(shown(own, 'A'), [4, 7]);
-  assert.is(shown(own, 'B'), undefined);
+  assert.equal(liveSeq(own, 'A'), [4, 7]);
+  assert.is(liveSeq(own, 'B'), undefined);
 });
 
 test('what is stored counts where it is newer; at the same time what came live stays', () => {
@@ -51,10 +51,10 @@ test('what is stored counts where it is newer; at the same time what came live s
     { symbol: 'A', price: 9, volume: 1, timeMicros: DAY_MICROS + 100 },
     { symbol: 'B', price: 8, volume: undefined, timeMicros: DAY_MICROS + 5 },
   ]);
-  assert.equal(shown(own, 'A'), [1, 7]);
-  assert.equal(shown(own, 'B'), [8, undefined]);
+  assert.equal(liveSeq(own, 'A'), [1, 7]);
+  assert.equal(liveSeq(own, 'B'), [8, undefined]);
   own.merge([{ symbol: 'A', price: 9, volume: 1, timeMicros: DAY_MICROS + 101 }]);
-  assert.equal(shown(own, 'A'), [9, 1]);
+  assert.equal(liveSeq(own, 'A'), [9, 1]);
   assert.is(own.timeOf('A'), DAY_MICROS + 101);
   assert.is(own.timeOf('never'), 0);
 });
@@ -66,6 +66,6 @@ test('thousands of symbols', () => {
     Array.from({ length: 3_000 }, (_, at) => ({ symbol: `T${at}`, price: at + 1, volume: 1, timeMicros: DAY_MICROS })),
   );
   assert.is([...own.select(() => true)].length, 6_000);
-  assert.equal(shown(own, 'S2999'), [3_000, 7]);
-  assert.equal(shown(own, 'T2999'), [3_000, 1]);
+  assert.equal(liveSeq(own, 'S2999'), [3_000, 7]);
+  assert.equal(liveSeq(own, 'T2999'), [3_000, 1]);
 });

@@ -1,6 +1,6 @@
 import { FeedClient } from '../../clients/feed/feed-client.ts';
-import { type Gateway, startGateway } from '../../src/gateway.ts';
-import type { Tick } from '../../src/protocol/tick.ts';
+import { type Gateway, startGateway } from '../../src/gateway/gateway.ts';
+import type { Tick } from '../../src/market/tick.ts';
 import { openTestMarket, type TestMarket } from '../support/test-market.ts';
 
 /** A market with gateways in this process, and a feed. */

@@ -1,5 +1,5 @@
-import { MsgpackReader } from '../../src/protocol/msgpack-reader.ts';
-import { parseIsoMicros } from '../../src/protocol/tick.ts';
+import { MsgpackReader } from '../../src/market/msgpack-reader.ts';
+import { parseIsoMicros } from '../../src/market/tick.ts';
 import type { CodecName } from '../../src/protocol/version.ts';
 
 type Fields = Record<string, string | number | undefined>;

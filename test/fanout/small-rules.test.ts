@@ -1,29 +1,29 @@
 import * as assert from 'uvu/assert';
 import { FeedAges } from '../../src/fanout/feed-ages.ts';
-import { HandOutPace } from '../../src/fanout/hand-out-pace.ts';
-import { PageSize } from '../../src/fanout/page-size.ts';
+import { AdaptiveDelay } from '../../src/fanout/delivery/adaptive-delay.ts';
+import { PageSize } from '../../src/base/page-size.ts';
 import { RequestRate } from '../../src/fanout/request-rate.ts';
-import { formatPosition, idMillis, parsePosition } from '../../src/fanout/stream-place.ts';
+import { formatResumeToken, idMillis, parseResumeToken } from '../../src/stream/stream-cursor.ts';
 import { suite } from '../support/suite.ts';
 
-const pace = suite('the pace of handing out');
+const delay = suite('the pace of handing out');
 
-pace('at once when idle, and while handing out takes little of the time', () => {
-  const own = new HandOutPace(10);
+delay('at once when idle, and while handing out takes little of the time', () => {
+  const own = new AdaptiveDelay(10);
   assert.is(own.gapMs(0), 0);
   for (let at = 0; at < 1_000; at += 10) own.spent(at, at + 1);
   assert.is(own.gapMs(1_000), 0);
 });
 
-pace('the more of the time it takes the longer ticks are gathered, up to the bound; and it is forgotten', () => {
+delay('the more of the time it takes the longer ticks are gathered, up to the bound; and it is forgotten', () => {
   const gapAt = (share: number): number => {
-    const own = new HandOutPace(10);
+    const own = new AdaptiveDelay(10);
     for (let at = 0; at < 1_000; at += 1) own.spent(at, at + share);
     return own.gapMs(1_000);
   };
   assert.ok(gapAt(0.4) > 0.5 && gapAt(0.4) < gapAt(0.5) && gapAt(0.5) < gapAt(0.7), `${gapAt(0.4)} ${gapAt(0.7)}`);
   assert.is(gapAt(0.95), 10);
-  const own = new HandOutPace(10);
+  const own = new AdaptiveDelay(10);
   for (let at = 0; at < 1_000; at += 1) own.spent(at, at + 0.95);
   assert.is(own.gapMs(1_200), 0);
 });
@@ -77,11 +77,11 @@ pages('large entries make small pages, small ones large', () => {
 const positions = suite('positions');
 
 positions('there and back', () => {
-  const place = { run: '0123456789ab', incarnation: 'Ab-_9', id: '1764583200000-12', shown: 2 ** 53 - 1 };
-  assert.equal(parsePosition(formatPosition(place)), place);
-  assert.is(idMillis(place.id), 1_764_583_200_000);
+  const cursor = { run: '0123456789ab', streamId: 'Ab-_9', id: '1764583200000-12', liveSeq: 2 ** 53 - 1 };
+  assert.equal(parseResumeToken(formatResumeToken(cursor)), cursor);
+  assert.is(idMillis(cursor.id), 1_764_583_200_000);
 });
 
 for (const text of ['', 'x', 'a.b.c.d', '0.x.1-1.1.1', '0.x.1.1', `0.x.1-1.${'9'.repeat(40)}`, '0.x.-1-1.1']) {
-  positions(`nobody gave "${text}"`, () => assert.is(parsePosition(text), undefined));
+  positions(`nobody gave "${text}"`, () => assert.is(parseResumeToken(text), undefined));
 }

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { connect, type Socket } from 'node:net';
 import { crc32 } from '@node-rs/crc32';
-import { MsgpackReader } from '../../src/protocol/msgpack-reader.ts';
+import { MsgpackReader } from '../../src/market/msgpack-reader.ts';
 
 /**
  * A dashboard that subscribes to `*` over a bare socket and does nothing with what comes but keep a running checksum of

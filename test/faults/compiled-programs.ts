@@ -2,7 +2,7 @@ import { existsSync, readdirSync, statSync } from 'node:fs';
 import { copyFile, mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { hashText } from '../../clients/simulator/random.ts';
-import { bundlePage, PAGE_BUNDLE } from '../../src/page-bundle.ts';
+import { bundlePage, PAGE_BUNDLE } from '../../src/stack/page-bundle.ts';
 import { findAssets } from '../../src/stack/build-package.ts';
 import { lastLines, runCommand } from '../../src/stack/run-command.ts';
 

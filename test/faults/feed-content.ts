@@ -1,5 +1,5 @@
-import type { Tick } from '../../src/protocol/tick.ts';
-import { TEST_BASE_MICROS, testFrame } from '../../clients/simulator/test-ticks.ts';
+import type { Tick } from '../../src/market/tick.ts';
+import { TEST_BASE_MICROS, testFrame } from '../support/test-ticks.ts';
 
 /**
  * What the feeds of the fault tests send: every frame is a function of feed and seq, so that a process that was killed

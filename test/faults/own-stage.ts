@@ -6,13 +6,13 @@ import { bufferKeys, type BufferKeys } from '../../src/buffer/keys.ts';
 import { loadConfig } from '../../src/config.ts';
 import { findFreePort } from '../../src/stack/free-port.ts';
 import { ensureDatabase } from '../../src/stack/postgres-server.ts';
-import type { PrivateServer } from '../../src/stack/private-server.ts';
+import type { PrivateServer } from '../support/private-server.ts';
 import {
   startPostgresServer,
   startRedisServer,
   type PostgresServerOptions,
   type RedisServerOptions,
-} from '../../src/stack/start-private-server.ts';
+} from '../support/start-private-server.ts';
 import { connectPostgres } from '../../src/store/postgres-connection.ts';
 import { setupDatabase } from '../../src/store/setup-database.ts';
 import { compilePrograms } from './compiled-programs.ts';

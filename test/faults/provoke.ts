@@ -1,6 +1,6 @@
 import * as assert from 'uvu/assert';
 import { Random } from '../../clients/simulator/random.ts';
-import { privateServersUnavailable } from '../../src/stack/start-private-server.ts';
+import { privateServersUnavailable } from '../support/start-private-server.ts';
 import { suite } from '../support/suite.ts';
 import type { Fault, FaultTimes } from './fault.ts';
 import { OwnStage, type OwnStageOptions } from './own-stage.ts';

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import * as assert from 'uvu/assert';
-import { startRedisServer } from '../../src/stack/start-private-server.ts';
+import { startRedisServer } from '../support/start-private-server.ts';
 import type { OwnFault, ServiceFault } from './fault.ts';
 import type { OwnStage } from './own-stage.ts';
 import { copyData, cutAppendOnlyFile, restart } from './server-copies.ts';

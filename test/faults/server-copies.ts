@@ -1,7 +1,7 @@
 import { mkdir, readdir, rm, stat, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 import { runCommand } from '../../src/stack/run-command.ts';
-import type { PrivateServer } from '../../src/stack/private-server.ts';
+import type { PrivateServer } from '../support/private-server.ts';
 import type { OwnStage } from './own-stage.ts';
 
 /** A copy of a running server's data as one moment has it: all its processes stand still while it is made. */

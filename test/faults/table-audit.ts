@@ -1,7 +1,7 @@
 import { createInterface } from 'node:readline';
 import type { Client } from 'pg';
 import { to as copyTo } from 'pg-copy-streams';
-import { decodeTestTick, TEST_BASE_MICROS } from '../../clients/simulator/test-ticks.ts';
+import { decodeTestTick, TEST_BASE_MICROS } from '../support/test-ticks.ts';
 import { BAD_TICK_EVERY, BAD_TICK_INDEX, frameTicks } from './feed-content.ts';
 
 /** What the tables say of one feed, counted. */

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import * as assert from 'uvu/assert';
-import { privateServersUnavailable } from '../../src/stack/start-private-server.ts';
+import { privateServersUnavailable } from '../support/start-private-server.ts';
 import { suite } from '../support/suite.ts';
 import { OwnStage, type Part } from './own-stage.ts';
 import { checkAtRest, checkRecovery } from './provoke.ts';

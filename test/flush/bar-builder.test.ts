@@ -1,8 +1,8 @@
 import * as fc from 'fast-check';
 import * as assert from 'uvu/assert';
 import { buildBars } from '../../src/flush/bar-builder.ts';
-import { MINUTE_MICROS, type MinuteBar, turnoverMillionths } from '../../src/protocol/minute-bar.ts';
-import type { Tick } from '../../src/protocol/tick.ts';
+import { MINUTE_MICROS, type MinuteBar, turnoverMillionths } from '../../src/market/minute-bar.ts';
+import type { Tick } from '../../src/market/tick.ts';
 import { suite } from '../support/suite.ts';
 import { columnsOf } from './tick-frames.ts';
 

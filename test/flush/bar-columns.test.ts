@@ -1,7 +1,7 @@
 import * as assert from 'uvu/assert';
 import { InvariantError } from '../../src/errors.ts';
 import { decodeBars, encodeBars } from '../../src/flush/bar-columns.ts';
-import { MINUTE_MICROS, type MinuteBar } from '../../src/protocol/minute-bar.ts';
+import { MINUTE_MICROS, type MinuteBar } from '../../src/market/minute-bar.ts';
 import { suite } from '../support/suite.ts';
 
 const test = suite('bars as columns');

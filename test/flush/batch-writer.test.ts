@@ -1,9 +1,9 @@
 import * as assert from 'uvu/assert';
 import { writeBatch } from '../../src/flush/batch-writer.ts';
 import type { FeedRow } from '../../src/flush/chain-filter.ts';
-import { BatchEncoder } from '../../src/flush/encode-batch.ts';
-import { planBatch } from '../../src/flush/flush-batch.ts';
-import { TickColumns } from '../../src/protocol/tick-columns.ts';
+import { BatchEncoder } from '../../src/flush/batch-encoder.ts';
+import { planBatch } from '../../src/flush/batch-planner.ts';
+import { TickColumns } from '../../src/market/tick-columns.ts';
 import { classifySqlState, sqlStateOf } from '../../src/store/sql-state.ts';
 import { readStoreVersions } from '../../src/store/timescale-edition.ts';
 import { TickChunks } from '../../src/store/tick-chunks.ts';
@@ -52,7 +52,7 @@ async function write(prices: readonly number[] = [1, 2, 3], meanwhile?: (target:
         await meanwhile?.(target);
         return target;
       },
-      leaveShortCut: () => chunks.distrust(),
+      fallBackToHypertable: () => chunks.fallBackToHypertable(),
       upsertBars: (client, bars) => upsertBars(client, prefix, bars),
       classify: classifySqlState,
       describeRefusal: (error) => sqlStateOf(error) ?? '',

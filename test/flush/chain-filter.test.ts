@@ -7,9 +7,9 @@ const test = suite('chain filter');
 type Frame = readonly [feed: string, generation: string, prev: number, seq: number];
 
 /** Judges frames in their order and takes what may be taken, as a flush does. */
-function judge(filter: ChainFilter, frames: readonly Frame[]): ChainVerdict[] {
+function classify(filter: ChainFilter, frames: readonly Frame[]): ChainVerdict[] {
   return frames.map(([feed, generation, prev, seq]) => {
-    const verdict = filter.judge(feed, generation, prev, seq);
+    const verdict = filter.classify(feed, generation, prev, seq);
     if (verdict === 'take') filter.take(feed, seq);
     return verdict;
   });
@@ -68,17 +68,17 @@ const CASES: ReadonlyArray<readonly [what: string, frames: readonly Frame[], ver
     ],
     ['broken', 'repeat'],
   ],
-  ['another generation', [['f', 'H', 5, 6]], ['foreign']],
+  ['another generation', [['f', 'H', 5, 6]], ['stale']],
   [
     'another generation breaks nothing',
     [
       ['f', 'H', 7, 8],
       ['f', 'G', 5, 6],
     ],
-    ['foreign', 'take'],
+    ['stale', 'take'],
   ],
-  ['another generation below the watermark', [['f', 'H', 1, 2]], ['foreign']],
-  ['a feed without a row', [['new', 'G', 0, 1]], ['foreign']],
+  ['another generation below the watermark', [['f', 'H', 1, 2]], ['stale']],
+  ['a feed without a row', [['new', 'G', 0, 1]], ['stale']],
   [
     'feeds do not touch each other',
     [
@@ -91,15 +91,15 @@ const CASES: ReadonlyArray<readonly [what: string, frames: readonly Frame[], ver
   ['as far as numbers go', [['g', 'H', 0, Number.MAX_SAFE_INTEGER]], ['take']],
 ];
 for (const [what, frames, verdicts] of CASES) {
-  test(what, () => assert.equal(judge(new ChainFilter(ROWS), frames), verdicts));
+  test(what, () => assert.equal(classify(new ChainFilter(ROWS), frames), verdicts));
 }
 
 test('a frame that cannot be read breaks the chain of its feed', () => {
   const filter = new ChainFilter(ROWS);
-  assert.is(filter.judge('f', 'G', 5, 6), 'take');
+  assert.is(filter.classify('f', 'G', 5, 6), 'take');
   filter.breakOff('f');
   assert.equal(
-    judge(filter, [
+    classify(filter, [
       ['f', 'G', 5, 6],
       ['g', 'H', 0, 1],
     ]),
@@ -111,8 +111,8 @@ test('a frame that cannot be read breaks the chain of its feed', () => {
 
 test('judging alone moves nothing', () => {
   const filter = new ChainFilter(ROWS);
-  assert.is(filter.judge('f', 'G', 5, 6), 'take');
-  assert.is(filter.judge('f', 'G', 5, 6), 'take');
+  assert.is(filter.classify('f', 'G', 5, 6), 'take');
+  assert.is(filter.classify('f', 'G', 5, 6), 'take');
   assert.is(filter.reached('f'), undefined);
 });
 
@@ -128,7 +128,7 @@ test('whatever the stream holds, what is taken of a feed continues its watermark
     fc.property(fc.array(frame, { maxLength: 40 }), (drawn) => {
       const frames = drawn.map(([feed, generation, prev, by]): Frame => [feed, generation, prev, prev + by]);
       const filter = new ChainFilter(ROWS);
-      const verdicts = judge(filter, frames);
+      const verdicts = classify(filter, frames);
       for (const [feed, row] of ROWS) {
         let reached = row.seq;
         frames.forEach(([name, generation, prev, last], at) => {

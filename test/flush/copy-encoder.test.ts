@@ -6,7 +6,7 @@ import * as assert from 'uvu/assert';
 import { loadConfig } from '../../src/config.ts';
 import { CopyEncoder } from '../../src/flush/copy-encoder.ts';
 import { orderRows, rowOfLine } from '../../src/flush/row-order.ts';
-import { DAY_MICROS, MAX_VOLUME, MIN_TIME_MICROS, type Tick } from '../../src/protocol/tick.ts';
+import { DAY_MICROS, MAX_VOLUME, MIN_TIME_MICROS, type Tick } from '../../src/market/tick.ts';
 import { connectPostgres } from '../../src/store/postgres-connection.ts';
 import { suite } from '../support/suite.ts';
 import { columnsOf, ticksOf } from './tick-frames.ts';
@@ -132,8 +132,8 @@ test('rows are ordered by symbol and stable within it', () => {
       );
       assert.is(starts.length, symbols.length + 1);
       assert.is(starts[symbols.length], ticks.length);
-      symbols.forEach((symbol, place) => {
-        const own = [...rows.subarray(starts[place], starts[place + 1])];
+      symbols.forEach((symbol, state) => {
+        const own = [...rows.subarray(starts[state], starts[state + 1])];
         assert.ok(own.length > 0);
         assert.ok(own.every((row) => columns.symbol[row] === symbol));
         assert.equal(

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import * as assert from 'uvu/assert';
 import { loadConfig } from '../../src/config.ts';
-import { Flusher } from '../../src/flusher.ts';
+import { Flusher } from '../../src/gateway/flusher.ts';
 import { findFreePort } from '../../src/stack/free-port.ts';
 import { suite } from '../support/suite.ts';
 

@@ -1,15 +1,15 @@
 import type { Client } from 'pg';
 import * as assert from 'uvu/assert';
-import { BatchEncoder } from '../../src/flush/encode-batch.ts';
+import { BatchEncoder } from '../../src/flush/batch-encoder.ts';
 import type { FeedRow } from '../../src/flush/chain-filter.ts';
-import { planBatch } from '../../src/flush/flush-batch.ts';
+import { planBatch } from '../../src/flush/batch-planner.ts';
 import {
   type EncodedBatch,
   type FlushStore,
   NotCommittedError,
   runFlushTransaction,
 } from '../../src/flush/flush-transaction.ts';
-import { TickColumns } from '../../src/protocol/tick-columns.ts';
+import { TickColumns } from '../../src/market/tick-columns.ts';
 import { connectPostgres } from '../../src/store/postgres-connection.ts';
 import { upsertBars } from '../../src/store/upsert-bars.ts';
 import { suite } from '../support/suite.ts';

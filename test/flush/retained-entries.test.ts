@@ -43,32 +43,32 @@ test('their number is bounded, however small they are', () => {
 
 test('what was left over stays until it is gone, or committed after all', () => {
   const retained = new RetainedEntries(WINDOW);
-  for (const id of ['1-0', '2-0', '3-0']) retained.leftOver(entry(id));
-  retained.leftOver(entry('2-0'));
+  for (const id of ['1-0', '2-0', '3-0']) retained.stale(entry(id));
+  retained.stale(entry('2-0'));
   assert.equal(
-    retained.leftOverRound().map((each) => each.id),
+    retained.staleRound().map((each) => each.id),
     ['1-0', '2-0', '3-0'],
   );
   retained.gone(['2-0', '9-0']);
   retained.committed('3-0', 10, 0);
-  assert.equal(retained.leftOverRound(), [entry('1-0')]);
+  assert.equal(retained.staleRound(), [entry('1-0')]);
 });
 
 test('one round asks for a bounded number', () => {
   const retained = new RetainedEntries(WINDOW);
-  for (let at = 0; at < 5_000; at++) retained.leftOver(entry(`${at}-0`));
-  const round = retained.leftOverRound();
+  for (let at = 0; at < 5_000; at++) retained.stale(entry(`${at}-0`));
+  const round = retained.staleRound();
   assert.is(round.length, 2_000);
   retained.gone(round.map((each) => each.id));
-  assert.is(retained.leftOverRound()[0]?.id, '2000-0');
+  assert.is(retained.staleRound()[0]?.id, '2000-0');
 });
 
 test('another stream: nothing is remembered', () => {
   const retained = new RetainedEntries(WINDOW);
   retained.committed('1-0', 900, 0);
-  retained.leftOver(entry('2-0'));
+  retained.stale(entry('2-0'));
   retained.clear();
-  assert.equal(retained.leftOverRound(), []);
+  assert.equal(retained.staleRound(), []);
   assert.equal(retained.takeDue(1e9), []);
   retained.committed('1-0', 900, 0);
   assert.equal(retained.takeDue(0), [], 'its bytes were forgotten with it');

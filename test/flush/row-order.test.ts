@@ -1,6 +1,6 @@
 import * as assert from 'uvu/assert';
 import { orderRows, rowOfLine } from '../../src/flush/row-order.ts';
-import { MIN_TIME_MICROS } from '../../src/protocol/tick.ts';
+import { MIN_TIME_MICROS } from '../../src/market/tick.ts';
 import { suite } from '../support/suite.ts';
 import { columnsOf } from './tick-frames.ts';
 

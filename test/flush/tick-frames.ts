@@ -1,8 +1,8 @@
-import type { ReadEntry } from '../../src/flush/flush-batch.ts';
-import { ByteWriter } from '../../src/protocol/byte-writer.ts';
-import { type EntryFrame, skipFrame } from '../../src/protocol/stream-entry.ts';
-import { TickColumns } from '../../src/protocol/tick-columns.ts';
-import type { Tick } from '../../src/protocol/tick.ts';
+import type { ReadEntry } from '../../src/flush/batch-planner.ts';
+import { ByteWriter } from '../../src/market/byte-writer.ts';
+import { type EntryFrame, skipFrame } from '../../src/stream/stream-entry.ts';
+import { TickColumns } from '../../src/market/tick-columns.ts';
+import type { Tick } from '../../src/market/tick.ts';
 
 /** Ticks as rows of a frame, as the gateway puts them into the buffer. */
 export function rowsOf(ticks: readonly Tick[]): Buffer {

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as assert from 'uvu/assert';
 import { UsageError } from '../../src/errors.ts';
-import { startGateway } from '../../src/gateway.ts';
+import { startGateway } from '../../src/gateway/gateway.ts';
 import { AccessTokens } from '../../src/http/access-tokens.ts';
 import { setLogLevel } from '../../src/logger.ts';
 import { loadConfig } from '../../src/config.ts';

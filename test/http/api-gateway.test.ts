@@ -1,8 +1,8 @@
 import * as assert from 'uvu/assert';
 import { FeedClient } from '../../clients/feed/feed-client.ts';
-import { type Gateway, startGateway } from '../../src/gateway.ts';
+import { type Gateway, startGateway } from '../../src/gateway/gateway.ts';
 import { lastAnswer, ticksAnswer } from '../../src/http/api-answers.ts';
-import { formatMicros } from '../../src/protocol/tick.ts';
+import { formatMicros } from '../../src/market/tick.ts';
 import { findFreePort } from '../../src/stack/free-port.ts';
 import { suite } from '../support/suite.ts';
 import { openTestMarket, type TestMarket } from '../support/test-market.ts';

@@ -9,7 +9,7 @@ import {
   ticksAnswer,
   topAnswer,
 } from '../../src/http/api-answers.ts';
-import { formatMicros } from '../../src/protocol/tick.ts';
+import { formatMicros } from '../../src/market/tick.ts';
 import { barsOf, storeBatch, tiedTape, type TestTick } from '../store/batches.ts';
 import { openFreshDatabase, type FreshDatabase } from '../store/fresh-database.ts';
 import { suite } from '../support/suite.ts';

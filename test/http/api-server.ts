@@ -7,7 +7,7 @@ import type { Config } from '../../src/config.ts';
 import { AccessTokens } from '../../src/http/access-tokens.ts';
 import { addApiRoutes } from '../../src/http/api-routes.ts';
 import { createHttpServer } from '../../src/http/http-server.ts';
-import { StoredData } from '../../src/stored-data.ts';
+import { StoredData } from '../../src/gateway/stored-data.ts';
 
 export interface TestToken {
   readonly token: string;

@@ -1,6 +1,6 @@
 import * as assert from 'uvu/assert';
 import { ConnectionLimits } from '../../src/http/connection-limits.ts';
-import { UpgradeRefusal } from '../../src/http/upgrade-check.ts';
+import { UpgradeRefusal } from '../../src/http/upgrade-refusal.ts';
 import { suite } from '../support/suite.ts';
 
 const test = suite('connection limits');
@@ -57,7 +57,7 @@ test('whoever shows a token is not counted among the strangers of its address', 
 
 test('strangers cannot take the last tenth of all places', () => {
   const limits = new ConnectionLimits(20, 1);
-  const strangers = Array.from({ length: 18 }, (_, at) => limits.admit(`stranger ${at}`, false));
+  const unauthenticated = Array.from({ length: 18 }, (_, at) => limits.admit(`stranger ${at}`, false));
   assert.is(
     statusOf(() => limits.admit('another', false)),
     503,
@@ -74,7 +74,7 @@ test('strangers cannot take the last tenth of all places', () => {
     statusOf(() => limits.admit('feed 3', true)),
     503,
   );
-  strangers[0]?.closed();
+  unauthenticated[0]?.closed();
   assert.is(
     statusOf(() => limits.admit('feed 3', true)),
     101,

@@ -82,10 +82,10 @@ test('a handshake that never comes, and bytes that are none, end at the deadline
 
 test('more handshakes under way from one address than may be: the next is cut', async () => {
   const { app, port } = await listen({ MAX_CONNECTING_PER_ADDRESS: '3' });
-  const strangers = await Promise.all([0, 1, 2].map(() => StrangerSocket.connect(port)));
+  const unauthenticated = await Promise.all([0, 1, 2].map(() => StrangerSocket.connect(port)));
   using late = await StrangerSocket.connect(port);
   assert.ok((await late.until(({ isEnded }) => isEnded, 2_000)).isEnded);
-  for (const stranger of strangers) stranger.socket.destroy();
+  for (const stranger of unauthenticated) stranger.socket.destroy();
   await until('there is room again', async () => (await shownName(port).catch(() => '')) === 'first');
   await app.close();
 });

@@ -2,7 +2,7 @@ import * as assert from 'uvu/assert';
 import { WebSocket } from 'ws';
 import { FeedClient } from '../../clients/feed/feed-client.ts';
 import { nodeLiveClient } from '../../clients/live/node-live-client.ts';
-import { type Gateway, startGateway } from '../../src/gateway.ts';
+import { type Gateway, startGateway } from '../../src/gateway/gateway.ts';
 import { suite } from '../support/suite.ts';
 import { openTestMarket, type TestMarket, until } from '../support/test-market.ts';
 import { parseMetricsText } from './metrics-text.ts';

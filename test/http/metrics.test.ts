@@ -3,7 +3,7 @@ import * as assert from 'uvu/assert';
 import { loadConfig } from '../../src/config.ts';
 import { createHttpServer } from '../../src/http/http-server.ts';
 import { addMetricsRoute, MetricsServer, observeRequests } from '../../src/http/metrics-routes.ts';
-import { GatewayMetrics } from '../../src/metrics.ts';
+import { GatewayMetrics } from '../../src/metrics/gateway-metrics.ts';
 import { suite } from '../support/suite.ts';
 import { type MetricFamily, parseMetricsText } from './metrics-text.ts';
 
@@ -65,7 +65,7 @@ test('what is told is what is read, and more of it is added', async () => {
   metrics.onGap('resume');
   metrics.onFilled(9);
   metrics.onResume('memory');
-  metrics.onCondemned();
+  metrics.onInvalidated();
   metrics.onFailure();
   const entry = (acceptedAtMs: number, ...counts: number[]) => ({
     content: { acceptedAtMs, frames: counts.map((count) => ({ count })) },

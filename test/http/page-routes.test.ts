@@ -3,6 +3,7 @@ import { gunzipSync } from 'node:zlib';
 import { fastify, type FastifyInstance } from 'fastify';
 import * as assert from 'uvu/assert';
 import { addPageRoutes } from '../../src/http/page-routes.ts';
+import { readPageProgram } from '../../src/stack/page-bundle.ts';
 import { suite } from '../support/suite.ts';
 
 const test = suite('the page’s files');
@@ -10,7 +11,7 @@ let app: FastifyInstance;
 
 test.before(() => {
   app = fastify();
-  addPageRoutes(app);
+  addPageRoutes(app, readPageProgram);
 });
 test.after(() => app.close());
 

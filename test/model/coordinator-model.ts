@@ -1,5 +1,5 @@
 import type { ChainFilter, FeedRow } from '../../src/flush/chain-filter.ts';
-import { PlaceJudge, type PlaceObservation } from '../../src/flush/place-judge.ts';
+import { DivergenceDetector, type FeedObservation } from '../../src/flush/divergence-detector.ts';
 import { FlushTransaction, type ModelAdvance } from './database-model.ts';
 import type { ModelFrame } from './feed-model.ts';
 import { ask, type Call, type Job, ServiceFailure } from './model-call.ts';
@@ -8,34 +8,34 @@ import type { World } from './world.ts';
 
 type Steps<T> = Generator<Call<unknown>, T, void>;
 
-/** What one transaction is to store; see `flush/flush-batch.ts`. */
+/** What one transaction is to store; see `flush/batch-planner.ts`. */
 interface Batch {
   readonly read: ModelPage;
   readonly rows: ReadonlyMap<string, FeedRow>;
   readonly frames: readonly ModelFrame[];
   readonly advances: readonly ModelAdvance[];
   readonly passed: readonly ModelEntry[];
-  readonly leftOver: ReadonlySet<number>;
+  readonly stale: ReadonlySet<number>;
 }
 
 const NO_ENTRY = 0;
 const MAX_ENTRIES_A_PAGE = 8;
-const MAX_FOREIGN = 50;
+const MAX_STALE = 50;
 
 /** One flush coordinator: `flush-cycle.ts`, `batch-reader.ts` and `judge-rounds.ts`, in small and step by step. */
 export class CoordinatorModel {
   readonly name: string;
   readonly #world: World;
-  readonly #judge = new PlaceJudge();
-  #observed: readonly PlaceObservation[] = [];
+  readonly #detector = new DivergenceDetector();
+  #observed: readonly FeedObservation[] = [];
   #rows = new Map<string, FeedRow>();
   #cursor = NO_ENTRY;
   #run = '';
-  #incarnation: string | undefined;
+  #streamId: string | undefined;
   #prefetched: Batch | undefined;
   readonly #committedIds = new Set<number>();
-  readonly #foreign = new Map<number, ModelEntry>();
-  #trimIncarnation: string | undefined;
+  readonly #stale = new Map<number, ModelEntry>();
+  #trimStreamId: string | undefined;
   #transaction: FlushTransaction | undefined;
   /** The session with PostgreSQL was lost: what is believed is read again. */
   isSessionLost = true;
@@ -58,15 +58,15 @@ export class CoordinatorModel {
           yield* ask('database', 'connect', () => undefined);
           this.isSessionLost = false;
           this.#startOver();
-          this.#resetJudge();
+          this.#resetDivergence();
         }
         const atEnd = yield* this.#flushOnce();
-        if (atEnd) yield* this.#judgeTurn();
+        if (atEnd) yield* this.#divergenceTurn();
       } catch (error) {
         if (!(error instanceof ServiceFailure)) throw error;
         this.#loseOrRollBack(error);
         this.#discard();
-        this.#resetJudge();
+        this.#resetDivergence();
       }
       this.turns += 1;
       yield* ask('none', 'pause', () => undefined);
@@ -101,21 +101,21 @@ export class CoordinatorModel {
     const unknown = read.entries.filter((entry) => known.get(entry.feed)?.generation !== entry.generation);
     if (unknown.length === 0) return this.#plan(read, known);
     const rows = new Map([...known, ...(yield* ask('database', 'read rows', () => database.read()))]);
-    const places = rules.asksPlaces ? yield* ask('redis', 'read places', () => redis.places()) : new Map();
+    const feedStates = rules.asksFeedStates ? yield* ask('redis', 'read places', () => redis.feedStates()) : new Map();
     for (const { feed } of unknown) {
-      const place = places.get(feed);
-      if (place !== undefined && place.generation !== rows.get(feed)?.generation) rows.delete(feed);
+      const state = feedStates.get(feed);
+      if (state !== undefined && state.generation !== rows.get(feed)?.generation) rows.delete(feed);
     }
     return this.#plan(read, rows);
   }
 
-  /** `BatchReader.next`: a cursor means nothing in another run or incarnation. */
+  /** `BatchReader.next`: a cursor means nothing in another run or stream id. */
   *#read(after: number): Steps<ModelPage> {
     const { redis, rules } = this.#world;
     const page = yield* ask('redis', 'read', () => redis.read(after, MAX_ENTRIES_A_PAGE));
-    if (!rules.guardsCursor || (page.run === this.#run && page.incarnation === this.#incarnation)) return page;
+    if (!rules.guardsCursor || (page.run === this.#run && page.streamId === this.#streamId)) return page;
     this.#run = page.run;
-    this.#incarnation = page.incarnation;
+    this.#streamId = page.streamId;
     this.#cursor = NO_ENTRY;
     return after === NO_ENTRY ? page : { ...page, entries: [], atEnd: false };
   }
@@ -127,7 +127,7 @@ export class CoordinatorModel {
     const frames: ModelFrame[] = [];
     const writers = new Map<string, string>();
     const passed: ModelEntry[] = [];
-    const leftOver = new Set<number>();
+    const stale = new Set<number>();
     let isFull = false;
     for (const entry of read.entries) {
       for (const frame of entry.frames) {
@@ -135,10 +135,10 @@ export class CoordinatorModel {
           isFull = true;
           break;
         }
-        const verdict = filter.judge(entry.feed, entry.generation, frame.prev, frame.seq);
+        const verdict = filter.classify(entry.feed, entry.generation, frame.prev, frame.seq);
         if (verdict === 'repeat') continue;
         if (verdict !== 'take') {
-          leftOver.add(entry.id);
+          stale.add(entry.id);
           continue;
         }
         filter.take(entry.feed, frame.seq);
@@ -155,7 +155,7 @@ export class CoordinatorModel {
       if (row !== undefined && to !== undefined)
         advances.push({ feed, generation: row.generation, from: row.seq, to, writer });
     }
-    return { read, rows, frames, advances, passed, leftOver };
+    return { read, rows, frames, advances, passed, stale };
   }
 
   /**
@@ -208,18 +208,18 @@ export class CoordinatorModel {
     }
   }
 
-  #pass({ read, passed, leftOver }: Batch): void {
-    if (read.incarnation !== this.#trimIncarnation) this.#forgetEntries();
-    this.#trimIncarnation = read.incarnation;
+  #pass({ read, passed, stale }: Batch): void {
+    if (read.streamId !== this.#trimStreamId) this.#forgetEntries();
+    this.#trimStreamId = read.streamId;
     const last = passed.at(-1);
     if (last === undefined) return;
-    const isSameStream = read.run === this.#run && read.incarnation === this.#incarnation;
+    const isSameStream = read.run === this.#run && read.streamId === this.#streamId;
     if (isSameStream || !this.#world.rules.guardsCursor) this.#cursor = last.id;
     for (const entry of passed) {
-      if (leftOver.has(entry.id)) this.#foreign.set(entry.id, entry);
+      if (stale.has(entry.id)) this.#stale.set(entry.id, entry);
       else {
         this.#committedIds.add(entry.id);
-        this.#foreign.delete(entry.id);
+        this.#stale.delete(entry.id);
       }
     }
   }
@@ -239,48 +239,53 @@ export class CoordinatorModel {
 
   *#trim(): Steps<void> {
     const { redis, keepsCommitted } = this.#world;
-    const incarnation = this.#trimIncarnation;
+    const streamId = this.#trimStreamId;
     const due = keepsCommitted ? new Set<number>() : new Set(this.#committedIds);
-    const foreign = new Map([...this.#foreign].slice(0, MAX_FOREIGN));
+    const stale = new Map([...this.#stale].slice(0, MAX_STALE));
     for (const id of due) this.#committedIds.delete(id);
-    const gone = yield* ask('redis', 'settle', () => redis.settle(incarnation, due, foreign));
-    for (const id of gone ?? []) this.#foreign.delete(id);
+    const gone = yield* ask('redis', 'trim', () => redis.trim(streamId, due, stale));
+    for (const id of gone ?? []) this.#stale.delete(id);
   }
 
-  /** `JudgeRounds.turn`. */
-  *#judgeTurn(): Steps<void> {
-    if (!this.#world.rules.judges) return;
+  /** `DivergenceCheck.turn`. */
+  *#divergenceTurn(): Steps<void> {
+    if (!this.#world.rules.detectsDivergence) return;
     const unconfirmed = yield* this.#stillUnconfirmed();
     if (unconfirmed.length > 0) yield* this.#round(unconfirmed);
-    else this.#judge.abandonRound();
-    this.#observed = (yield* this.#observe()).filter((place) => PlaceJudge.isSuspicious(place));
+    else this.#detector.abandonRound();
+    this.#observed = (yield* this.#observe()).filter((state) => DivergenceDetector.isSuspicious(state));
   }
 
-  *#stillUnconfirmed(): Steps<PlaceObservation[]> {
+  *#stillUnconfirmed(): Steps<FeedObservation[]> {
     if (this.#observed.length === 0 || !(yield* this.#readToEnd())) return [];
     const { database } = this.#world;
     const rows = yield* ask('database', 'judge rows', () => database.read());
-    return this.#observed.filter((place) => PlaceJudge.isSuspicious({ ...place, row: rows.get(place.feed) }));
+    return this.#observed.filter((state) => DivergenceDetector.isSuspicious({ ...state, row: rows.get(state.feed) }));
   }
 
-  *#round(suspects: readonly PlaceObservation[]): Steps<void> {
-    const names = new Set(suspects.map((place) => place.feed));
-    const before = (yield* this.#observe()).filter((place) => names.has(place.feed) && PlaceJudge.isSuspicious(place));
+  *#round(suspects: readonly FeedObservation[]): Steps<void> {
+    const names = new Set(suspects.map((state) => state.feed));
+    const before = (yield* this.#observe()).filter(
+      (state) => names.has(state.feed) && DivergenceDetector.isSuspicious(state),
+    );
     if (this.#world.rules.rewindsBeforeJudging) this.#startOver();
-    if (!(yield* this.#readToEnd())) return this.#judge.abandonRound();
+    if (!(yield* this.#readToEnd())) return this.#detector.abandonRound();
     const { database, redis } = this.#world;
     const rows = yield* ask('database', 'judge rows', () => database.read());
-    for (const { feed, run, generation } of this.#judge.endRound(before, rows))
-      yield* ask('redis', 'condemn', () => redis.condemn(feed, run, generation));
+    for (const { feed, run, generation } of this.#detector.endRound(before, rows))
+      yield* ask('redis', 'invalidate', () => redis.invalidate(feed, run, generation));
   }
 
-  *#observe(): Steps<PlaceObservation[]> {
+  *#observe(): Steps<FeedObservation[]> {
     const { redis, database } = this.#world;
-    const { run, places } = yield* ask('redis', 'observe', () => ({ run: redis.run, places: redis.places() }));
+    const { run, feedStates } = yield* ask('redis', 'observe', () => ({
+      run: redis.run,
+      feedStates: redis.feedStates(),
+    }));
     const rows = yield* ask('database', 'observe', () => database.read());
-    const observations: PlaceObservation[] = [];
-    for (const [feed, { generation, position, run: placeRun }] of places) {
-      if (placeRun === run) observations.push({ feed, run, generation, position, row: rows.get(feed) });
+    const observations: FeedObservation[] = [];
+    for (const [feed, { generation, position, run: stateRun }] of feedStates) {
+      if (stateRun === run) observations.push({ feed, run, generation, position, row: rows.get(feed) });
     }
     return observations;
   }
@@ -298,7 +303,7 @@ export class CoordinatorModel {
 
   #forgetEntries(): void {
     this.#committedIds.clear();
-    this.#foreign.clear();
+    this.#stale.clear();
   }
 
   #discard(): void {
@@ -306,9 +311,9 @@ export class CoordinatorModel {
     this.#rows = new Map();
   }
 
-  #resetJudge(): void {
+  #resetDivergence(): void {
     this.#observed = [];
-    this.#judge.abandonRound();
+    this.#detector.abandonRound();
   }
 
   /** A session that does not answer is given up; what the server still does with its transaction is not known. */

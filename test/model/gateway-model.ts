@@ -1,6 +1,6 @@
 import type { FeedModel, FromFeed, ToFeed } from './feed-model.ts';
 import { ask, type Job, ServiceFailure } from './model-call.ts';
-import { openPlaceOf } from './opening.ts';
+import { openFeedOf } from './opening.ts';
 import { SessionModel } from './session-model.ts';
 import type { World } from './world.ts';
 
@@ -42,7 +42,7 @@ export class GatewayModel {
   readonly #world: World;
   connections: Connection[] = [];
   readonly notices: Notice[] = [];
-  isLooking = false;
+  isReconciling = false;
 
   constructor(world: World, name: string) {
     this.#world = world;
@@ -89,10 +89,10 @@ export class GatewayModel {
     return true;
   }
 
-  look(): void {
-    if (this.isLooking || !this.#world.rules.looks || this.connections.length === 0) return;
-    this.isLooking = true;
-    this.#world.start(this.name, this.#lookOnce());
+  reconcile(): void {
+    if (this.isReconciling || !this.#world.rules.reconciles || this.connections.length === 0) return;
+    this.isReconciling = true;
+    this.#world.start(this.name, this.#reconcileOnce());
   }
 
   onSessionEnd(connection: Connection, end: SessionEnd): void {
@@ -106,13 +106,18 @@ export class GatewayModel {
     return this.connections.flatMap((connection) => connection.session ?? []);
   }
 
-  *#lookOnce(): Job {
+  *#reconcileOnce(): Job {
     const sessions = this.#sessions();
     const acceptedBefore = sessions.map((session) => session.accepted);
     const { redis, database } = this.#world;
     try {
-      const { run, places } = yield* ask('redis', 'look', () => ({ run: redis.run, places: redis.places() }));
-      sessions.forEach((session, at) => session.onLook(places.get(session.feed), run, acceptedBefore[at] ?? 0));
+      const { run, feedStates } = yield* ask('redis', 'look', () => ({
+        run: redis.run,
+        feedStates: redis.feedStates(),
+      }));
+      sessions.forEach((session, at) =>
+        session.onReconciled(feedStates.get(session.feed), run, acceptedBefore[at] ?? 0),
+      );
     } catch (error) {
       if (!(error instanceof ServiceFailure)) throw error;
     }
@@ -128,7 +133,7 @@ export class GatewayModel {
     } catch (error) {
       if (!(error instanceof ServiceFailure)) throw error;
     }
-    this.isLooking = false;
+    this.isReconciling = false;
   }
 
   #dropSession(connection: Connection): void {
@@ -166,19 +171,19 @@ export class GatewayModel {
     const session = world.newMark('session');
     const { process, attempt, have } = request;
     const claim = { session, instance: process.instance, attempt, have };
-    const place = yield* openPlaceOf(world, connection.feed, claim);
+    const state = yield* openFeedOf(world, connection.feed, claim);
     if (connection.isServerGone) {
-      if (place.outcome === 'opened') yield* this.#release(connection.feed, session);
+      if (state.outcome === 'opened') yield* this.#release(connection.feed, session);
       return;
     }
-    if (place.outcome === 'not-now') return connection.tell({ kind: 'not-now' });
-    if (place.outcome !== 'opened') {
-      connection.tell({ kind: 'close', isFinal: place.outcome === 'taken', why: place.outcome });
+    if (state.outcome === 'not-now') return connection.tell({ kind: 'not-now' });
+    if (state.outcome !== 'opened') {
+      connection.tell({ kind: 'close', isFinal: state.outcome === 'taken', why: state.outcome });
       return this.close(connection);
     }
-    connection.session = new SessionModel(world, this, connection, process, session, place);
-    if (!connection.isFeedGone) world.checkTold(process, place.committed, place.restores);
-    connection.tell({ kind: 'opened', accepted: place.position, committed: place.committed });
+    connection.session = new SessionModel(world, this, connection, process, session, state);
+    if (!connection.isFeedGone) world.checkTold(process, state.committed, state.restores);
+    connection.tell({ kind: 'opened', accepted: state.position, committed: state.committed });
   }
 
   *#release(feed: string, session: string): Job {

@@ -1,11 +1,11 @@
 import {
   appendFrames,
-  condemnPlace,
-  mayTrimForeign,
-  openPlace,
-  renewPlace,
-  seePlace,
-} from '../../src/buffer/place-rules.ts';
+  invalidateFeed,
+  mayTrimStale,
+  openFeed,
+  renewFeed,
+  prepareRenewal,
+} from '../buffer/feed-state-rules.ts';
 import { ChainFilter, type FeedRow } from '../../src/flush/chain-filter.ts';
 
 /**
@@ -13,12 +13,12 @@ import { ChainFilter, type FeedRow } from '../../src/flush/chain-filter.ts';
  * one of them, to show that the model notices.
  */
 export interface ModelRules {
-  readonly openPlace: typeof openPlace;
-  readonly seePlace: typeof seePlace;
-  readonly renewPlace: typeof renewPlace;
+  readonly openFeed: typeof openFeed;
+  readonly prepareRenewal: typeof prepareRenewal;
+  readonly renewFeed: typeof renewFeed;
   readonly appendFrames: typeof appendFrames;
-  readonly condemnPlace: typeof condemnPlace;
-  readonly mayTrimForeign: typeof mayTrimForeign;
+  readonly invalidateFeed: typeof invalidateFeed;
+  readonly mayTrimStale: typeof mayTrimStale;
   newFilter(rows: ReadonlyMap<string, FeedRow>): ChainFilter;
 
   /** `pg_try_advisory_xact_lock` at the start of a flush. */
@@ -33,16 +33,16 @@ export interface ModelRules {
   readonly tellsOwnGenerationOnly: boolean;
   /** An append that stays unanswered gives the place up. */
   readonly givesUpUnanswered: boolean;
-  /** A cursor belongs to one run and one incarnation of the stream. */
+  /** A cursor belongs to one run and one stream id of the stream. */
   readonly guardsCursor: boolean;
   /** A coordinator that reads rows stores nothing of a feed whose place is of another generation than its row. */
-  readonly asksPlaces: boolean;
+  readonly asksFeedStates: boolean;
   /** A gateway that finds a place of another generation than its row takes it away, and begins again. */
-  readonly givesUpDeadPlaces: boolean;
+  readonly givesUpDeadStates: boolean;
   /** The look: gateways compare their sessions with what Redis and the database say. */
-  readonly looks: boolean;
-  /** Coordinators condemn broken places. */
-  readonly judges: boolean;
+  readonly reconciles: boolean;
+  /** Coordinators invalidate broken places. */
+  readonly detectsDivergence: boolean;
   /** A judge reads the stream from its start before it condemns. */
   readonly rewindsBeforeJudging: boolean;
   /** A process that has never been opened counts its attempts all the same. */
@@ -56,12 +56,12 @@ export interface ModelRules {
 }
 
 export const PRODUCTION_RULES: ModelRules = {
-  openPlace,
-  seePlace,
-  renewPlace,
+  openFeed,
+  prepareRenewal,
+  renewFeed,
   appendFrames,
-  condemnPlace,
-  mayTrimForeign,
+  invalidateFeed,
+  mayTrimStale,
   newFilter: (rows) => new ChainFilter(rows),
   takesFlushLock: true,
   locksRows: true,
@@ -70,10 +70,10 @@ export const PRODUCTION_RULES: ModelRules = {
   tellsOwnGenerationOnly: true,
   givesUpUnanswered: true,
   guardsCursor: true,
-  asksPlaces: true,
-  givesUpDeadPlaces: true,
-  looks: true,
-  judges: true,
+  asksFeedStates: true,
+  givesUpDeadStates: true,
+  reconciles: true,
+  detectsDivergence: true,
   rewindsBeforeJudging: true,
   countsUnansweredOpens: false,
   renewsEmptyJournals: true,

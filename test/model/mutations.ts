@@ -1,4 +1,5 @@
-import { appendFrames, openPlace, type PlaceState, renewPlace } from '../../src/buffer/place-rules.ts';
+import type { FeedState } from '../../src/stream/feed-state.ts';
+import { appendFrames, openFeed, renewFeed } from '../buffer/feed-state-rules.ts';
 import { ChainFilter, type ChainVerdict, type FeedRow } from '../../src/flush/chain-filter.ts';
 import { type ModelRules, PRODUCTION_RULES } from './model-rules.ts';
 
@@ -19,8 +20,8 @@ export interface Layer {
 }
 
 class FilterWithoutWatermark extends ChainFilter {
-  override judge(feed: string, generation: string, prev: number, seq: number): ChainVerdict {
-    const verdict = super.judge(feed, generation, prev, seq);
+  override classify(feed: string, generation: string, prev: number, seq: number): ChainVerdict {
+    const verdict = super.classify(feed, generation, prev, seq);
     return verdict === 'repeat' ? 'take' : verdict;
   }
 }
@@ -33,19 +34,19 @@ class FilterWithoutGeneration extends ChainFilter {
     this.#rows = rows;
   }
 
-  override judge(feed: string, generation: string, prev: number, seq: number): ChainVerdict {
-    return super.judge(feed, this.#rows.get(feed)?.generation ?? generation, prev, seq);
+  override classify(feed: string, generation: string, prev: number, seq: number): ChainVerdict {
+    return super.classify(feed, this.#rows.get(feed)?.generation ?? generation, prev, seq);
   }
 }
 
 class FilterWithoutChain extends ChainFilter {
-  override judge(feed: string, generation: string, prev: number, seq: number): ChainVerdict {
-    const verdict = super.judge(feed, generation, prev, seq);
+  override classify(feed: string, generation: string, prev: number, seq: number): ChainVerdict {
+    const verdict = super.classify(feed, generation, prev, seq);
     return verdict === 'broken' ? 'take' : verdict;
   }
 }
 
-const ofRun = (state: PlaceState | undefined, run: string): PlaceState | undefined =>
+const ofRun = (state: FeedState | undefined, run: string): FeedState | undefined =>
   state === undefined || state.generation === '' ? state : { ...state, run };
 
 export const MUTATIONS: readonly Mutation[] = [
@@ -58,22 +59,22 @@ export const MUTATIONS: readonly Mutation[] = [
   }),
   // A place written over is noticed as it is opened, too: each of the two is enough alone.
   mutation('a renewal writes over whatever state there is, and its row is not looked at', {
-    givesUpDeadPlaces: false,
-    renewPlace: (state, run, _tag, ...rest) =>
-      renewPlace(state, run, `${state?.run ?? ''}|${state?.generation ?? ''}|${state?.seed ?? ''}`, ...rest),
+    givesUpDeadStates: false,
+    renewFeed: (state, run, _tag, ...rest) =>
+      renewFeed(state, run, `${state?.run ?? ''}|${state?.generation ?? ''}|${state?.nonce ?? ''}`, ...rest),
   }),
   mutation('a state of another run counts', {
-    openPlace: (state, run, ...rest) => openPlace(ofRun(state, run), run, ...rest),
+    openFeed: (state, run, ...rest) => openFeed(ofRun(state, run), run, ...rest),
     appendFrames: (state, run, ...rest) => appendFrames(ofRun(state, run), run, ...rest),
   }),
   mutation('any session may append', {
     appendFrames: (state, run, _session, ...rest) => appendFrames(state, run, state?.session ?? '', ...rest),
   }),
   mutation('nobody is taken over', {
-    openPlace: (state, run, claim, spaced) =>
-      openPlace(state, run, { ...claim, attempt: state?.attempt ?? 1, have: 2 ** 52 }, spaced),
-    renewPlace: (state, run, tag, generation, row, claim) =>
-      renewPlace(state, run, tag, generation, row, { ...claim, have: 2 ** 52 }),
+    openFeed: (state, run, claim, spaced) =>
+      openFeed(state, run, { ...claim, attempt: state?.attempt ?? 1, have: 2 ** 52 }, spaced),
+    renewFeed: (state, run, fingerprint, generation, row, claim) =>
+      renewFeed(state, run, fingerprint, generation, row, { ...claim, have: 2 ** 52 }),
   }),
   mutation('a feed claims what it was told, not where it began', { claimsOwnStart: false }),
   mutation('a feed that was never opened counts its attempts', { countsUnansweredOpens: true }),
@@ -81,12 +82,12 @@ export const MUTATIONS: readonly Mutation[] = [
   mutation('committed is told of any generation', { tellsOwnGenerationOnly: false }),
   // The whole rules need the wider excuse about once in 500,000 schedules, this one every 40,000.
   mutation('a row of an older generation than the place is built on', {
-    asksPlaces: false,
+    asksFeedStates: false,
     excusesRefusals: 'rollback',
   }),
-  mutation('nobody looks', { looks: false }),
-  mutation('nobody condemns', { judges: false }),
-  mutation('a condemned place stays', { condemnPlace: (state) => ({ outcome: 'kept', state }) }),
+  mutation('nobody looks', { reconciles: false }),
+  mutation('nobody condemns', { detectsDivergence: false }),
+  mutation('a condemned place stays', { invalidateFeed: (state) => ({ outcome: 'kept', state }) }),
 ];
 
 const UNGUARDED = {

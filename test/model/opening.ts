@@ -1,4 +1,4 @@
-import type { OpenClaim } from '../../src/buffer/place-rules.ts';
+import type { OpenClaim } from '../../src/stream/feed-state.ts';
 import { ask, type Call, ServiceFailure } from './model-call.ts';
 import type { World } from './world.ts';
 
@@ -15,8 +15,8 @@ export type Opening =
 
 const MAX_ROUNDS = 5;
 
-/** `ingest/place-opener.ts`, step by step: open, or see → UPDATE → renew. */
-export function* openPlaceOf(world: World, feed: string, claim: OpenClaim): Generator<Call<unknown>, Opening, void> {
+/** `ingest/feed-opener.ts`, step by step: open, or see → UPDATE → renew. */
+export function* openFeedOf(world: World, feed: string, claim: OpenClaim): Generator<Call<unknown>, Opening, void> {
   const { redis, database, rules } = world;
   try {
     for (let round = 0; round < MAX_ROUNDS; round++) {
@@ -24,13 +24,13 @@ export function* openPlaceOf(world: World, feed: string, claim: OpenClaim): Gene
       if (outcome === 'opened' && state !== undefined) {
         const { generation, position } = state;
         const durable = yield* readCommitted(world, feed, generation, position);
-        if (!durable.isDead || !rules.givesUpDeadPlaces) return { outcome, generation, position, ...durable };
-        yield* ask('redis', 'condemn', () => redis.condemn(feed, state.run, generation));
+        if (!durable.isDead || !rules.givesUpDeadStates) return { outcome, generation, position, ...durable };
+        yield* ask('redis', 'invalidate', () => redis.invalidate(feed, state.run, generation));
         continue;
       }
       if (outcome !== 'none') return { outcome: outcome === 'opened' ? 'not-now' : outcome };
-      const tag = yield* ask('redis', 'see', () => redis.see(feed));
-      if (tag === undefined) continue;
+      const fingerprint = yield* ask('redis', 'prepareRenewal', () => redis.prepareRenewal(feed));
+      if (fingerprint === undefined) continue;
       const generation = world.newMark('generation');
       const row = yield* ask(
         'database',
@@ -38,14 +38,14 @@ export function* openPlaceOf(world: World, feed: string, claim: OpenClaim): Gene
         () => database.renew(feed, generation),
         () => !database.isLockedForOthers([feed], undefined),
       );
-      const renewed = yield* ask('redis', 'renew', () => redis.renew(feed, tag, generation, row, claim));
+      const renewed = yield* ask('redis', 'renew', () => redis.renew(feed, fingerprint, generation, row, claim));
       if (renewed.outcome === 'changed') continue;
       if (renewed.outcome !== 'opened') return { outcome: renewed.outcome };
       const durable = yield* readCommitted(world, feed, generation, row.seq);
-      if (!durable.isDead || !rules.givesUpDeadPlaces)
+      if (!durable.isDead || !rules.givesUpDeadStates)
         return { outcome: 'opened', generation, position: row.seq, ...durable };
       const { run } = renewed.state ?? { run: '' };
-      yield* ask('redis', 'condemn', () => redis.condemn(feed, run, generation));
+      yield* ask('redis', 'invalidate', () => redis.invalidate(feed, run, generation));
     }
   } catch (error) {
     if (!(error instanceof ServiceFailure)) throw error;

@@ -1,11 +1,5 @@
-import type {
-  Answer,
-  AppendOutcome,
-  OpenClaim,
-  OpenOutcome,
-  PlaceState,
-  RenewOutcome,
-} from '../../src/buffer/place-rules.ts';
+import type { OpenClaim, FeedState } from '../../src/stream/feed-state.ts';
+import type { Answer, AppendOutcome, OpenOutcome, RenewOutcome } from '../buffer/feed-state-rules.ts';
 import type { ModelFrame } from './feed-model.ts';
 import type { ModelRules } from './model-rules.ts';
 
@@ -19,16 +13,16 @@ export interface ModelEntry {
 
 export interface ModelPage {
   readonly run: string;
-  readonly incarnation: string | undefined;
+  readonly streamId: string | undefined;
   readonly entries: readonly ModelEntry[];
   readonly atEnd: boolean;
 }
 
 interface Copy {
-  readonly states: Map<string, PlaceState>;
+  readonly states: Map<string, FeedState>;
   readonly stream: readonly ModelEntry[];
   readonly nextId: number;
-  readonly incarnation: string | undefined;
+  readonly streamId: string | undefined;
   readonly exists: boolean;
 }
 
@@ -49,10 +43,10 @@ export class RedisModel {
   renewals = 0;
   /** How often it came back with older data. */
   rollbacks = 0;
-  states: Map<string, PlaceState> = new Map();
+  states: Map<string, FeedState> = new Map();
   #stream: ModelEntry[] = [];
   #nextId = 1;
-  #incarnation: string | undefined;
+  #streamId: string | undefined;
   #exists = false;
   #copy: Copy | undefined;
 
@@ -64,24 +58,24 @@ export class RedisModel {
   }
 
   open(feed: string, claim: OpenClaim): Answer<OpenOutcome> {
-    const answer = this.#rules.openPlace(this.states.get(feed), this.run, claim, this.isSpacing);
+    const answer = this.#rules.openFeed(this.states.get(feed), this.run, claim, this.isSpacing);
     return this.#write(`open by ${claim.instance}, attempt ${claim.attempt}, have ${claim.have}`, feed, answer);
   }
 
-  see(feed: string): string | undefined {
-    const { tag, state } = this.#rules.seePlace(this.states.get(feed), this.run, this.#newMark('seed'));
+  prepareRenewal(feed: string): string | undefined {
+    const { fingerprint, state } = this.#rules.prepareRenewal(this.states.get(feed), this.run, this.#newMark('nonce'));
     if (state !== undefined) this.states.set(feed, state);
-    return tag;
+    return fingerprint;
   }
 
   renew(
     feed: string,
-    tag: string,
+    fingerprint: string,
     generation: string,
     row: { readonly seq: number; readonly writer: string },
     claim: OpenClaim,
   ): Answer<RenewOutcome> {
-    const answer = this.#rules.renewPlace(this.states.get(feed), this.run, tag, generation, row, claim);
+    const answer = this.#rules.renewFeed(this.states.get(feed), this.run, fingerprint, generation, row, claim);
     if (answer.outcome === 'opened') this.renewals += 1;
     return this.#write(`renewal by ${claim.instance}, attempt ${claim.attempt}, have ${claim.have}`, feed, answer);
   }
@@ -92,7 +86,7 @@ export class RedisModel {
     const state = this.states.get(feed);
     const answer = this.#rules.appendFrames(state, this.run, session, { prev, last, writer }, this.isFull);
     if (answer.outcome === 'appended' && state !== undefined) {
-      if (!this.#exists || this.#incarnation === undefined) this.#incarnation = this.#newMark('incarnation');
+      if (!this.#exists || this.#streamId === undefined) this.#streamId = this.#newMark('incarnation');
       this.#exists = true;
       this.#stream.push({ id: this.#nextId++, feed, generation: state.generation, writer, frames });
     }
@@ -104,16 +98,16 @@ export class RedisModel {
     if (state !== undefined && state.session === session) this.states.set(feed, { ...state, session: '' });
   }
 
-  condemn(feed: string, run: string, generation: string): boolean {
-    const answer = this.#rules.condemnPlace(this.states.get(feed), run, generation);
-    return this.#write(`condemn ${generation}`, feed, answer).outcome === 'condemned';
+  invalidate(feed: string, run: string, generation: string): boolean {
+    const answer = this.#rules.invalidateFeed(this.states.get(feed), run, generation);
+    return this.#write(`invalidate ${generation}`, feed, answer).outcome === 'invalidated';
   }
 
   /** States that are places, as the look and the judge read them. */
-  places(): Map<string, PlaceState> {
-    const places = new Map<string, PlaceState>();
-    for (const [feed, state] of this.states) if (state.generation !== '') places.set(feed, state);
-    return places;
+  feedStates(): Map<string, FeedState> {
+    const feedStates = new Map<string, FeedState>();
+    for (const [feed, state] of this.states) if (state.generation !== '') feedStates.set(feed, state);
+    return feedStates;
   }
 
   read(cursor: number, maxEntries: number): ModelPage {
@@ -123,20 +117,20 @@ export class RedisModel {
       if (entries.length === maxEntries) break;
       entries.push(entry);
     }
-    const incarnation = this.#exists ? this.#incarnation : undefined;
-    return { run: this.run, incarnation, entries, atEnd: entries.length < maxEntries };
+    const streamId = this.#exists ? this.#streamId : undefined;
+    return { run: this.run, streamId, entries, atEnd: entries.length < maxEntries };
   }
 
   /** settle.lua. @returns ids of the foreign entries removed */
-  settle(
-    incarnation: string | undefined,
+  trim(
+    streamId: string | undefined,
     committed: ReadonlySet<number>,
-    foreign: ReadonlyMap<number, ModelEntry>,
+    stale: ReadonlyMap<number, ModelEntry>,
   ): number[] | undefined {
-    if (this.#incarnation !== incarnation) return undefined;
+    if (this.#streamId !== streamId) return undefined;
     const gone: number[] = [];
-    for (const { id, feed, generation } of foreign.values()) {
-      if (this.#rules.mayTrimForeign(this.states.get(feed), generation)) gone.push(id);
+    for (const { id, feed, generation } of stale.values()) {
+      if (this.#rules.mayTrimStale(this.states.get(feed), generation)) gone.push(id);
     }
     if (committed.size === 0 && gone.length === 0) return gone;
     this.#stream = this.#stream.filter((entry) => !committed.has(entry.id) && !gone.includes(entry.id));
@@ -148,7 +142,7 @@ export class RedisModel {
       states: new Map(this.states),
       stream: [...this.#stream],
       nextId: this.#nextId,
-      incarnation: this.#incarnation,
+      streamId: this.#streamId,
       exists: this.#exists,
     };
   }
@@ -159,7 +153,7 @@ export class RedisModel {
     this.states = new Map();
     this.#stream = [];
     this.#nextId = 1;
-    this.#incarnation = undefined;
+    this.#streamId = undefined;
     this.#exists = false;
   }
 
@@ -172,7 +166,7 @@ export class RedisModel {
       this.states = new Map(this.#copy.states);
       this.#stream = [...this.#copy.stream];
       this.#nextId = this.#copy.nextId;
-      this.#incarnation = this.#copy.incarnation;
+      this.#streamId = this.#copy.streamId;
       this.#exists = this.#copy.exists;
     }
     this.run = this.#newMark('run');
@@ -201,12 +195,12 @@ export class RedisModel {
 
   #write<Outcome extends string>(what: string, feed: string, answer: Answer<Outcome>): Answer<Outcome> {
     if (answer.state !== undefined) this.states.set(feed, answer.state);
-    this.#story?.push(`  ${feed}: ${what}: ${answer.outcome}; ${placeText(answer.state)}`);
+    this.#story?.push(`  ${feed}: ${what}: ${answer.outcome}; ${stateText(answer.state)}`);
     return answer;
   }
 }
 
-function placeText(state: PlaceState | undefined): string {
+function stateText(state: FeedState | undefined): string {
   if (state === undefined) return 'no place';
   const { generation, position, writer, instance } = state;
   return `place ${generation} at ${position}, written by ${writer}, opened by ${instance}`;

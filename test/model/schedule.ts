@@ -28,7 +28,7 @@ const KINDS: ReadonlyArray<readonly [weight: number, name: string, step: Step]> 
   ],
   [4, 'a feed does one thing', (world, arg) => void feedOf(world, arg)?.act(arg >> 2)],
   [4, 'a gateway reads one message', (world, arg) => readOne(world, arg)],
-  [2, 'a gateway looks', (world, arg) => world.gateways[arg & 1]?.look()],
+  [2, 'a gateway looks', (world, arg) => world.gateways[arg & 1]?.reconcile()],
   [2, 'notices are lost', (world, arg) => void world.gateways[arg & 1]?.notices.splice(0)],
   [4, 'somebody pauses', (world, arg) => void world.paused.add(actorOf(arg))],
   [4, 'somebody goes on', (world, arg) => void world.paused.delete(actorOf(arg))],
@@ -127,7 +127,7 @@ function work(world: World, arg: number): void {
     else if (kind < 13) advanceOf(world, pick, 'gateway');
     else if (kind < 14) for (let calls = pick & 7; calls >= 0; calls--) advanceOf(world, pick >> 3, 'coordinator');
     else if (kind < 15) hearOne(world, pick);
-    else if ((pick & 3) === 0) world.gateways[(pick >> 2) & 1]?.look();
+    else if ((pick & 3) === 0) world.gateways[(pick >> 2) & 1]?.reconcile();
     else world.feeds[pick % 3]?.produce(pick >> 4);
   }
 }

@@ -1,4 +1,4 @@
-import type { PlaceState } from '../../src/buffer/place-rules.ts';
+import type { FeedState } from '../../src/stream/feed-state.ts';
 import type { FeedProcess, ModelFrame } from './feed-model.ts';
 import type { Connection, GatewayModel, Notice } from './gateway-model.ts';
 import { ask, type Job, ServiceFailure } from './model-call.ts';
@@ -29,7 +29,7 @@ export class SessionModel {
     connection: Connection,
     process: FeedProcess,
     id: string,
-    place: Extract<Opening, { outcome: 'opened' }>,
+    state: Extract<Opening, { outcome: 'opened' }>,
   ) {
     this.#world = world;
     this.#gateway = gateway;
@@ -37,11 +37,11 @@ export class SessionModel {
     this.#process = process;
     this.id = id;
     this.feed = connection.feed;
-    this.generation = place.generation;
-    this.#taken = place.position;
-    this.accepted = place.position;
-    this.#toldCommitted = place.committed;
-    this.#known = { seq: place.committed, restores: place.restores };
+    this.generation = state.generation;
+    this.#taken = state.position;
+    this.accepted = state.position;
+    this.#toldCommitted = state.committed;
+    this.#known = { seq: state.committed, restores: state.restores };
   }
 
   end(): void {
@@ -73,11 +73,11 @@ export class SessionModel {
     this.#tellCommitted();
   }
 
-  onLook(place: PlaceState | undefined, run: string, acceptedBefore: number): void {
+  onReconciled(state: FeedState | undefined, run: string, acceptedBefore: number): void {
     if (this.#isEnded) return;
-    if (place === undefined || place.run !== run || place.generation !== this.generation) return this.#finish('reopen');
-    if (place.session !== this.id) return this.#finish('superseded');
-    if (place.position < acceptedBefore) this.#finish('reopen');
+    if (state === undefined || state.run !== run || state.generation !== this.generation) return this.#finish('reopen');
+    if (state.session !== this.id) return this.#finish('superseded');
+    if (state.position < acceptedBefore) this.#finish('reopen');
   }
 
   *#append(): Job {

@@ -64,7 +64,7 @@ function fairRound(world: World): void {
   world.nowMs += 500;
   exchange(world);
   leadOneTurn(world);
-  for (const gateway of world.gateways) gateway.look();
+  for (const gateway of world.gateways) gateway.reconcile();
   exchange(world);
 }
 

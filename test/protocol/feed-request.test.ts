@@ -1,14 +1,14 @@
 import * as fc from 'fast-check';
 import { Packr } from 'msgpackr';
 import * as assert from 'uvu/assert';
-import { BadFrameError } from '../../src/protocol/bad-frame-error.ts';
+import { BadFrameError } from '../../src/market/bad-frame-error.ts';
 import { type FeedRequest, isFeedName, parseFeedRequest } from '../../src/protocol/feed-request.ts';
-import { FrameTooLargeError, TickChecker } from '../../src/protocol/tick-check.ts';
-import { MAX_SEQ } from '../../src/protocol/tick.ts';
+import { FrameTooLargeError, TickChecker } from '../../src/market/tick-check.ts';
+import { MAX_SEQ } from '../../src/market/tick.ts';
 import type { CodecName } from '../../src/protocol/version.ts';
 import { cpuMs } from '../support/cpu-time.ts';
 import { suite } from '../support/suite.ts';
-import { BOMBS, hex } from './msgpack-forms.ts';
+import { BOMBS, hex } from '../market/msgpack-forms.ts';
 
 const test = suite('requests of feeds');
 const NOW = 1_764_576_000_000_000;

@@ -1,8 +1,8 @@
 import * as fc from 'fast-check';
 import { Packr } from 'msgpackr';
 import * as assert from 'uvu/assert';
-import { BadFrameError } from '../../src/protocol/bad-frame-error.ts';
-import { decodeLiveMessage } from '../../src/protocol/live-message.ts';
+import { BadFrameError } from '../../src/market/bad-frame-error.ts';
+import { decodeLiveMessage } from '../../src/stream/live-message.ts';
 import { type LiveRequest, parseLiveRequest, RequestRefusal } from '../../src/protocol/live-request.ts';
 import type { CodecName } from '../../src/protocol/version.ts';
 import { suite } from '../support/suite.ts';

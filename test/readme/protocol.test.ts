@@ -2,7 +2,7 @@ import * as assert from 'uvu/assert';
 import { CloseCode, shouldReconnect } from '../../src/protocol/close-codes.ts';
 import { ERROR_MESSAGES, ErrorCode } from '../../src/protocol/error-codes.ts';
 import { EMPTY_CHANNELS } from '../../src/protocol/live-request.ts';
-import { REJECT_REASONS } from '../../src/protocol/tick.ts';
+import { REJECT_REASONS } from '../../src/market/tick.ts';
 import { PROTOCOL_VERSION, SUBPROTOCOL_JSON, SUBPROTOCOL_MSGPACK } from '../../src/protocol/version.ts';
 import { suite } from '../support/suite.ts';
 import { section, tableRows } from './markdown.ts';

@@ -3,7 +3,7 @@ import { pathToFileURL } from 'node:url';
 import { join } from 'node:path';
 import * as assert from 'uvu/assert';
 import { findPython } from '../clients/python/find-python.ts';
-import { type Gateway, startGateway } from '../../src/gateway.ts';
+import { type Gateway, startGateway } from '../../src/gateway/gateway.ts';
 import { setLogLevel } from '../../src/logger.ts';
 import { suite } from '../support/suite.ts';
 import { killed, openTestMarket, outcomeOf, type TestMarket } from '../support/test-market.ts';

@@ -14,7 +14,7 @@ import { runStatements } from '../../src/stack/postgres-server.ts';
 import { isRunning, killTree } from '../../src/stack/process-tree.ts';
 import { runCommand } from '../../src/stack/run-command.ts';
 import { readPidFile } from '../../src/stack/server-process.ts';
-import { privateServersUnavailable } from '../../src/stack/start-private-server.ts';
+import { privateServersUnavailable } from '../support/start-private-server.ts';
 import type { StackAddresses } from '../../src/stack/stack-addresses.ts';
 import { suite } from '../support/suite.ts';
 

@@ -10,11 +10,7 @@ import * as assert from 'uvu/assert';
 import { projectRoot } from '../../src/stack/ensure-stack.ts';
 import { runStatements } from '../../src/stack/postgres-server.ts';
 import { isRunning } from '../../src/stack/process-tree.ts';
-import {
-  privateServersUnavailable,
-  startPostgresServer,
-  startRedisServer,
-} from '../../src/stack/start-private-server.ts';
+import { privateServersUnavailable, startPostgresServer, startRedisServer } from '../support/start-private-server.ts';
 import { suite } from '../support/suite.ts';
 
 const test = suite('private servers', { timeoutMs: 60_000, skip: privateServersUnavailable() });
@@ -130,7 +126,7 @@ test('a full disk: PostgreSQL starts again on its own when room was made', async
 });
 
 test('a private server dies with the process that started it', async () => {
-  const module = pathToFileURL(join(projectRoot(), 'src/stack/start-private-server.ts')).href;
+  const module = pathToFileURL(join(projectRoot(), 'test/support/start-private-server.ts')).href;
   const source = `const { startRedisServer } = await import('${module}');
     const redis = await startRedisServer();
     process.stdout.write(String(redis.pid));

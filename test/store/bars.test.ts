@@ -1,6 +1,6 @@
 import * as assert from 'uvu/assert';
 import { InvariantError } from '../../src/errors.ts';
-import { MINUTE_MICROS, turnoverMillionths, type MinuteBar } from '../../src/protocol/minute-bar.ts';
+import { MINUTE_MICROS, turnoverMillionths, type MinuteBar } from '../../src/market/minute-bar.ts';
 import { suite } from '../support/suite.ts';
 import { mergeBars } from './batches.ts';
 import { openFreshDatabase, type FreshDatabase } from './fresh-database.ts';

@@ -1,6 +1,6 @@
 import type { Client } from 'pg';
 import { decodeBars, encodeBars } from '../../src/flush/bar-columns.ts';
-import { MINUTE_MICROS, turnoverMillionths, type MinuteBar } from '../../src/protocol/minute-bar.ts';
+import { MINUTE_MICROS, turnoverMillionths, type MinuteBar } from '../../src/market/minute-bar.ts';
 import { upsertBars } from '../../src/store/upsert-bars.ts';
 
 export interface TestTick {

@@ -171,15 +171,15 @@ test('doctor says when a schema is missing, and when the views cut days elsewher
 
 test('doctor says when ticks of the earlier script lie in its list', async () => {
   const config = database.configWith({ TICKS_PREFIX: `old${Date.now()}` });
-  const { seedList } = bufferKeys(config.ticksPrefix, redisDatabase(config));
+  const { legacyList } = bufferKeys(config.ticksPrefix, redisDatabase(config));
   const redis = new Redis(redisOptions(config, 'test', 5_000));
   await redis.connect();
   try {
-    await redis.rpush(seedList, '{"symbol":"COMI"}', '{"symbol":"ETEL"}');
+    await redis.rpush(legacyList, '{"symbol":"COMI"}', '{"symbol":"ETEL"}');
     const { stdout } = await run(['doctor'], { TICKS_PREFIX: config.ticksPrefix });
-    assert.match(stdout, new RegExp(`warn {2}old buffer .*2 ticks .* list ${seedList}`));
+    assert.match(stdout, new RegExp(`warn {2}old buffer .*2 ticks .* list ${legacyList}`));
   } finally {
-    await redis.del(seedList);
+    await redis.del(legacyList);
     redis.disconnect();
   }
 });

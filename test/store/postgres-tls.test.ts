@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import * as assert from 'uvu/assert';
 import { loadConfig } from '../../src/config.ts';
 import { StoreUnavailableError } from '../../src/errors.ts';
-import { privateServersUnavailable, startPostgresServer } from '../../src/stack/start-private-server.ts';
+import { privateServersUnavailable, startPostgresServer } from '../support/start-private-server.ts';
 import { connectPostgres, createPostgresPool } from '../../src/store/postgres-connection.ts';
 import { certificatesUnavailable, makeAuthority, makeCertificate } from '../support/certificates.ts';
 import { suite } from '../support/suite.ts';

@@ -1,5 +1,5 @@
 import * as assert from 'uvu/assert';
-import { DAY_MICROS } from '../../src/protocol/tick.ts';
+import { DAY_MICROS } from '../../src/market/tick.ts';
 import { connectPostgres } from '../../src/store/postgres-connection.ts';
 import { TickChunks } from '../../src/store/tick-chunks.ts';
 import { readStoreVersions } from '../../src/store/timescale-edition.ts';
@@ -60,9 +60,9 @@ test('after a refusal the hypertable has the word, and later a chunk is tried ag
   const chunks = new TickChunks(prefix);
   const table = (): Promise<string> => chunks.tableFor(database.client, NOON, NOON);
   assert.match(await table(), CHUNK);
-  assert.is(chunks.distrust(), true);
+  assert.is(chunks.fallBackToHypertable(), true);
   assert.is(await table(), hypertable);
-  assert.is(chunks.distrust(), false);
+  assert.is(chunks.fallBackToHypertable(), false);
   for (let copies = 0; copies < 1_000; copies++) assert.is(await table(), hypertable);
   assert.match(await table(), CHUNK);
 });

@@ -1,4 +1,4 @@
-import type { Tick } from '../../src/protocol/tick.ts';
+import type { Tick } from '../../src/market/tick.ts';
 
 /** Rows as the generators make them, as ticks. */
 export function toTicks(

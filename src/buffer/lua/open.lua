@@ -11,7 +11,7 @@
 --         {'spaced'}  a take-over less than takeoverIntervalMs after the last one
 --
 -- Invariant: position and generation are only read here. Never sent twice.
--- The same rules in TypeScript: place-rules.ts, openPlace().
+-- The same rules in TypeScript: test/buffer/feed-state-rules.ts, openFeed().
 local state = redis.call('HMGET', KEYS[1], 'run', 'generation', 'position', 'session', 'instance', 'attempt', 'writer')
 local run, generation, position, session, instance, attempt, writer =
   state[1], state[2], state[3], state[4], state[5], state[6], state[7]

@@ -3,7 +3,7 @@ import { EventQueue } from '../../../clients/live/event-queue.ts';
 import { parseLiveEvents } from '../../../clients/live/live-events.ts';
 import { isNothing, WantedChannels } from '../../../clients/live/wanted-channels.ts';
 import { parseWireMicros } from '../../../clients/live/wire-time.ts';
-import { formatMicros } from '../../../src/protocol/tick.ts';
+import { formatMicros } from '../../../src/market/tick.ts';
 import { suite } from '../../support/suite.ts';
 
 const queues = suite('a queue of events');

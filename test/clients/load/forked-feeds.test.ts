@@ -1,7 +1,7 @@
 import * as assert from 'uvu/assert';
 import { ForkedFeeds } from '../../../clients/load/forked-feeds.ts';
 import { loadClock } from '../../../clients/load/load-clock.ts';
-import { type Gateway, startGateway } from '../../../src/gateway.ts';
+import { type Gateway, startGateway } from '../../../src/gateway/gateway.ts';
 import { setupDatabase } from '../../../src/store/setup-database.ts';
 import { rejectionOf } from '../../store/rejection.ts';
 import { suite } from '../../support/suite.ts';

@@ -1,8 +1,8 @@
 import { Packr } from 'msgpackr';
 import * as assert from 'uvu/assert';
 import { scanLive } from '../../../clients/load/live-scan.ts';
-import { fragmentWriter } from '../../../src/fanout/fragment-writer.ts';
-import { BadFrameError } from '../../../src/protocol/bad-frame-error.ts';
+import { fragmentWriter } from '../../../src/fanout/frames/fragment-writer.ts';
+import { BadFrameError } from '../../../src/market/bad-frame-error.ts';
 import type { CodecName } from '../../../src/protocol/version.ts';
 import { suite } from '../../support/suite.ts';
 
@@ -52,8 +52,8 @@ for (const codec of ['msgpack', 'json'] as const) {
   });
 
   test(`${codec}: symbols of others are passed over`, () => {
-    const foreign = ['COMI', 'LOAD', 'L', 'LOADX-1'];
-    const { ticks, others } = scan(written(codec, [...foreign, 'LOAD-3']), codec);
+    const stale = ['COMI', 'LOAD', 'L', 'LOADX-1'];
+    const { ticks, others } = scan(written(codec, [...stale, 'LOAD-3']), codec);
     assert.equal(
       ticks.map((tick) => (Array.isArray(tick) ? tick[0] : undefined)),
       [3],

@@ -1,7 +1,7 @@
 import * as assert from 'uvu/assert';
 import { formatLoadResult } from '../../../clients/load/load-result.ts';
 import { runLoad } from '../../../clients/load/run-load.ts';
-import { type Gateway, startGateway } from '../../../src/gateway.ts';
+import { type Gateway, startGateway } from '../../../src/gateway/gateway.ts';
 import { setupDatabase } from '../../../src/store/setup-database.ts';
 import { suite } from '../../support/suite.ts';
 import { openTestMarket, type TestMarket } from '../../support/test-market.ts';

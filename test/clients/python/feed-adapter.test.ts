@@ -3,7 +3,7 @@ import { rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as assert from 'uvu/assert';
-import { type Gateway, startGateway } from '../../../src/gateway.ts';
+import { type Gateway, startGateway } from '../../../src/gateway/gateway.ts';
 import { setLogLevel } from '../../../src/logger.ts';
 import { findFreePort } from '../../../src/stack/free-port.ts';
 import { setupDatabase } from '../../../src/store/setup-database.ts';

@@ -1,5 +1,5 @@
 import * as assert from 'uvu/assert';
-import { type Gateway, startGateway } from '../../../src/gateway.ts';
+import { type Gateway, startGateway } from '../../../src/gateway/gateway.ts';
 import { setLogLevel } from '../../../src/logger.ts';
 import { setupDatabase } from '../../../src/store/setup-database.ts';
 import { suite } from '../../support/suite.ts';

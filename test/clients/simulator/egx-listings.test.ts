@@ -1,7 +1,7 @@
 import * as assert from 'uvu/assert';
 import { EGX_LISTINGS, REAL_CLOSES } from '../../../clients/simulator/egx-listings.ts';
 import { toMills, toPounds } from '../../../clients/simulator/price-ladder.ts';
-import { isSymbol } from '../../../src/protocol/tick.ts';
+import { isSymbol } from '../../../src/market/tick.ts';
 import { suite } from '../../support/suite.ts';
 
 const test = suite('clients/simulator/egx-listings');

@@ -9,7 +9,7 @@ import {
 } from '../../../clients/simulator/generate-ticks.ts';
 import { priceLimits, tickMills, toMills, toPounds } from '../../../clients/simulator/price-ladder.ts';
 import { SimulationError } from '../../../clients/simulator/simulation-error.ts';
-import { checkPrice, checkVolume, isSymbol } from '../../../src/protocol/tick.ts';
+import { checkPrice, checkVolume, isSymbol } from '../../../src/market/tick.ts';
 import { suite } from '../../support/suite.ts';
 
 const test = suite('clients/simulator/generate-ticks');

@@ -1,0 +1,225 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { describeError } from '../../errors.ts';
+import { fanoutLogger } from '../../logger.ts';
+import type { SymbolTable } from '../../market/symbol-table.ts';
+import { TickColumns } from '../../market/tick-columns.ts';
+import type { CodecName } from '../../protocol/version.ts';
+import type { FanoutObserver, StreamTail } from '../fanout-ports.ts';
+import type { LiveOutbox } from '../delivery/live-outbox.ts';
+import type { LiveSubscriber } from '../live-subscriber.ts';
+import { PageSize } from '../../base/page-size.ts';
+import type { RecentEntries } from './recent-entries.ts';
+import { RowList } from '../frames/row-list.ts';
+import { decodeEntry, type RawLiveEntry, type SequenceStep, LiveSequence } from './live-sequence.ts';
+import { appendTicks } from './live-ticks.ts';
+import { formatResumeToken, parseResumeToken, type StreamCursor } from '../../stream/stream-cursor.ts';
+import { passesFilter } from '../symbol-filter.ts';
+import { positionElement, TickEncoder } from '../frames/tick-encoder.ts';
+
+export interface CatchUpOptions {
+  readonly tail: StreamTail;
+  readonly observer: FanoutObserver;
+  readonly symbols: SymbolTable;
+  readonly recent: RecentEntries;
+  /** Up to where live ticks have been taken in; undefined before the stream is known. */
+  readonly cursor: () => StreamCursor | undefined;
+  /** Hands out what has been taken in: then `place` is what joined dashboards have got. */
+  readonly flush: () => void;
+  /** An outbox may hold something. */
+  readonly watch: (outbox: LiveOutbox) => void;
+}
+
+/** How a dashboard came to the live end. */
+type Origin = 'memory' | 'stream' | 'nothing';
+
+/** Readings of the stream for resuming dashboards at the same time: after a restart all of them come at once. */
+const MAX_READINGS = 4;
+const CHUNK_BYTES = 128 * 1024;
+const MAX_TICKS_A_FRAME = 512;
+const WAIT_MS = 10;
+const READ_ATTEMPTS = 10;
+const READ_RETRY_MS = 200;
+
+/** The dashboard has gone, or must go. */
+class Ended extends Error {}
+
+/** Brings dashboards from the position they hand back to the live end: from memory, or from the stream. */
+export class CatchUp implements Disposable {
+  readonly #options: CatchUpOptions;
+  readonly #columns: TickColumns;
+  readonly #pageSize = new PageSize();
+  readonly #encoders: Readonly<Record<CodecName, TickEncoder>> = {
+    json: new TickEncoder('json'),
+    msgpack: new TickEncoder('msgpack'),
+  };
+  #readings = 0;
+  #isDisposed = false;
+
+  constructor(options: CatchUpOptions) {
+    this.#options = options;
+    this.#columns = new TickColumns(options.symbols);
+  }
+
+  [Symbol.dispose](): void {
+    this.#isDisposed = true;
+  }
+
+  /**
+   * @param join called once, in the moment when the subscriber stands exactly where the joined ones stand
+   */
+  async run(subscriber: LiveSubscriber, position: string, join: (origin: Origin) => void): Promise<void> {
+    const end = (origin: Origin): void => {
+      if (origin === 'nothing') subscriber.sendGap('resume', undefined, Date.now());
+      this.#options.observer.onResume?.(origin);
+      join(origin);
+    };
+    try {
+      while (this.#options.cursor() === undefined) await this.#pause(subscriber);
+      const cursor = parseResumeToken(position);
+      if (cursor === undefined) end('nothing');
+      else await this.#advance(subscriber, new LiveSequence(cursor), end);
+    } catch (error) {
+      if (error instanceof Ended) return;
+      fanoutLogger.error({ err: error }, 'a resume could not be served');
+      end('nothing');
+    }
+  }
+
+  /** @param end called in the very turn in which the sequence has met the live end: a tick later it would be behind */
+  async #advance(subscriber: LiveSubscriber, sequence: LiveSequence, end: (origin: Origin) => void): Promise<void> {
+    let origin: Origin = 'memory';
+    let failures = 0;
+    for (;;) {
+      this.#options.flush();
+      const live = this.#options.cursor();
+      const at = sequence.cursor;
+      const isSameStream = live?.run === at?.run && live?.streamId === at?.streamId;
+      if (isSameStream && live !== undefined && at !== undefined) {
+        if (at.liveSeq === live.liveSeq) return end(origin);
+        if (at.liveSeq > live.liveSeq) {
+          // Read from the stream before pub/sub brought it.
+          await this.#pause(subscriber);
+          continue;
+        }
+        const entries = this.#options.recent.after(at.liveSeq, CHUNK_BYTES) ?? [];
+        if (entries.length > 0) {
+          for (const entry of entries) sequence.advance(entry);
+          await this.#send(subscriber, entries, at);
+          continue;
+        }
+      }
+      origin = 'stream';
+      try {
+        if (!(await this.#readPage(subscriber, sequence))) await this.#pause(subscriber);
+        failures = 0;
+      } catch (error) {
+        if (error instanceof Ended) throw error;
+        fanoutLogger.debug({ cause: describeError(error) }, 'a resume cannot read the stream for now');
+        failures += 1;
+        if (failures >= READ_ATTEMPTS) return end('nothing');
+        await sleep(READ_RETRY_MS, undefined, { ref: false });
+      }
+    }
+  }
+
+  /** @returns false when there was nothing to read */
+  async #readPage(subscriber: LiveSubscriber, sequence: LiveSequence): Promise<boolean> {
+    while (this.#readings >= MAX_READINGS) await this.#pause(subscriber);
+    this.#readings += 1;
+    try {
+      const asked = this.#pageSize.entries;
+      const page = await this.#options.tail.read(sequence.id, asked);
+      this.#pageSize.learn(page.entries);
+      const { steps } = sequence.takePage(page, asked);
+      await this.#sendSteps(subscriber, steps, sequence);
+      return page.entries.length > 0;
+    } finally {
+      this.#readings -= 1;
+    }
+  }
+
+  async #sendSteps(subscriber: LiveSubscriber, steps: readonly SequenceStep[], sequence: LiveSequence): Promise<void> {
+    let entries: RawLiveEntry[] = [];
+    for (const step of steps) {
+      if (step.kind === 'entry') entries.push(step.entry);
+      if (step.kind !== 'gap') continue;
+      await this.#send(subscriber, entries, sequence.cursor);
+      entries = [];
+      subscriber.sendGap('resume', step.gap.fromMs, step.gap.toMs ?? Date.now());
+    }
+    await this.#send(subscriber, entries, sequence.cursor);
+  }
+
+  /** Sends the entries' ticks in frames, each when the peer has room for it. */
+  async #send(
+    subscriber: LiveSubscriber,
+    entries: readonly RawLiveEntry[],
+    stream: StreamCursor | undefined,
+  ): Promise<void> {
+    for (let at = 0; at < entries.length;) {
+      await this.#room(subscriber);
+      at = this.#sendFrame(subscriber, entries, at, stream);
+    }
+  }
+
+  /** One frame of whole entries from index `from` on. @returns the index after them */
+  #sendFrame(
+    subscriber: LiveSubscriber,
+    entries: readonly RawLiveEntry[],
+    from: number,
+    stream: StreamCursor | undefined,
+  ): number {
+    const { codec, outbox, deliveryProfile } = subscriber;
+    const columns = this.#columns;
+    columns.clear();
+    let to = from;
+    let fromMs: number | undefined;
+    let toMs = 0;
+    while (to < entries.length && columns.length < MAX_TICKS_A_FRAME) {
+      const raw = entries[to++];
+      const entry = raw === undefined ? undefined : decodeEntry(raw);
+      if (raw === undefined || entry === undefined) continue;
+      appendTicks(entry, raw.shownUpTo, columns, raw.id);
+      fromMs ??= entry.acceptedAtMs;
+      toMs = entry.acceptedAtMs;
+    }
+    const last = entries[to - 1];
+    const rows = new RowList();
+    for (let row = 0; row < columns.length; row++) {
+      const symbol = columns.symbolTable.names[columns.symbol[row] ?? 0] ?? '';
+      if (passesFilter(deliveryProfile.filter, symbol)) rows.push(row);
+    }
+    if (rows.length === 0 || last === undefined) return to;
+    const position =
+      deliveryProfile.withPositions && stream !== undefined
+        ? positionElement(codec, formatResumeToken({ ...stream, id: last.id, liveSeq: last.liveSeq }))
+        : undefined;
+    const encoder = this.#encoders[codec];
+    encoder.begin(columns);
+    const frame = encoder.frame(rows, position);
+    const shared = { frame, columns, rows, fromRow: 0, toRow: columns.length, position, fromMs: fromMs ?? toMs, toMs };
+    outbox.offer(shared, Date.now());
+    this.#options.watch(outbox);
+    return to;
+  }
+
+  /** Waits until the peer has read enough; others get their turn in any case. */
+  async #room(subscriber: LiveSubscriber): Promise<void> {
+    await new Promise((resolve) => setImmediate(resolve));
+    for (;;) {
+      if (subscriber.isClosed || this.#isDisposed) throw new Ended();
+      const verdict = subscriber.outbox.checkRoom(Date.now());
+      if (verdict === 'room') return;
+      if (verdict === 'slow') {
+        subscriber.cutSlow();
+        throw new Ended();
+      }
+      await sleep(WAIT_MS, undefined, { ref: false });
+    }
+  }
+
+  async #pause(subscriber: LiveSubscriber): Promise<void> {
+    await sleep(WAIT_MS, undefined, { ref: false });
+    if (subscriber.isClosed || this.#isDisposed) throw new Ended();
+  }
+}

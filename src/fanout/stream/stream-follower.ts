@@ -1,0 +1,190 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { describeError } from '../../errors.ts';
+import { fanoutLogger } from '../../logger.ts';
+import { decodeLiveMessage, type LiveMessage } from '../../stream/live-message.ts';
+import type { StreamEntry } from '../../stream/stream-entry.ts';
+import type { StreamTail } from '../fanout-ports.ts';
+import { PageSize } from '../../base/page-size.ts';
+import { type Gap, LiveSequence, type LiveEntry } from './live-sequence.ts';
+import { runPrefix, type StreamCursor } from '../../stream/stream-cursor.ts';
+
+/** What follows the stream's shown entries. */
+export interface FollowerSink {
+  /** The next shown entry. `isLive` is false while the stream is first read, before anybody can have subscribed. */
+  onEntry(entry: LiveEntry, isLive: boolean): void;
+  /** An entry of the first reading that is not shown: its ticks count for last prices. */
+  onBackfill(entry: StreamEntry): void;
+  /** The first reading is done: what follows is live. */
+  onPrimed(): void;
+  /** Shown entries were missed for good. */
+  onGap(gap: Gap): void;
+  /** Entries that pub/sub did not bring were read from the stream. */
+  onFilled(entries: number): void;
+}
+
+const RETRY_MS = 200;
+const POLL_MS = 1_000;
+const MAX_QUEUED_BYTES = 32 * 1024 * 1024;
+
+/**
+ * Follows the stream through pub/sub, and through reading it wherever pub/sub may have missed something: at the start,
+ * after each reconnect, when a number is missing, and once a second when nothing came.
+ */
+export class StreamFollower implements Disposable {
+  readonly #tail: StreamTail;
+  readonly #sink: FollowerSink;
+  readonly #sequence = new LiveSequence();
+  readonly #pageSize = new PageSize();
+  /** Messages that came while the stream is being read. */
+  #queue: LiveMessage[] = [];
+  #queuedBytes = 0;
+  #mode: 'down' | 'reading' | 'live' = 'down';
+  /** Counts readings: an older one that still waits gives up. */
+  #reading = 0;
+  #run = '';
+  #isPrimed = false;
+  #heard = false;
+  #poll: NodeJS.Timeout | undefined;
+
+  constructor(tail: StreamTail, sink: FollowerSink) {
+    this.#tail = tail;
+    this.#sink = sink;
+  }
+
+  /** Where the sink stands; undefined before the stream is known. */
+  get cursor(): StreamCursor | undefined {
+    return this.#sequence.cursor;
+  }
+
+  /** Whether pub/sub is up and nothing is missing. */
+  get isLive(): boolean {
+    return this.#mode === 'live';
+  }
+
+  /** A new subscription is up, on the server of this run: what was published before it is read from the stream. */
+  up(run: string): void {
+    this.#run = runPrefix(run);
+    this.#poll ??= setInterval(() => void this.#pollForMissed(), POLL_MS);
+    this.#startReading();
+  }
+
+  down(): void {
+    this.#mode = 'down';
+    this.#reading += 1;
+    this.#sequence.interrupted();
+    this.#clearQueue();
+  }
+
+  [Symbol.dispose](): void {
+    this.down();
+    clearInterval(this.#poll);
+  }
+
+  /** A message of the live channel, as it came. */
+  onMessage(bytes: Buffer): void {
+    if (this.#mode === 'down') return;
+    this.#heard = true;
+    let message: LiveMessage;
+    try {
+      message = decodeLiveMessage(bytes);
+    } catch (error) {
+      fanoutLogger.error({ cause: describeError(error) }, 'a live message cannot be read');
+      if (this.#mode === 'live') this.#startReading();
+      return;
+    }
+    if (this.#mode === 'live' && this.#take(message)) return;
+    this.#enqueue(message);
+    if (this.#mode === 'live') this.#startReading();
+  }
+
+  /** @returns false when the stream must be read before this message */
+  #take(message: LiveMessage): boolean {
+    const taken = this.#sequence.takeMessage(message);
+    if (taken === 'gap') return false;
+    if (taken !== 'known') this.#sink.onEntry(taken, true);
+    return true;
+  }
+
+  #enqueue(message: LiveMessage): void {
+    // Those thrown away are in the stream; the reading goes on until it meets the queue.
+    if (this.#queuedBytes > MAX_QUEUED_BYTES) this.#clearQueue();
+    this.#queue.push(message);
+    this.#queuedBytes += message.data.length;
+  }
+
+  #clearQueue(): void {
+    this.#queue = [];
+    this.#queuedBytes = 0;
+  }
+
+  #startReading(): void {
+    this.#mode = 'reading';
+    this.#reading += 1;
+    void this.#read(this.#reading);
+  }
+
+  async #read(reading: number): Promise<void> {
+    const wasPrimed = this.#isPrimed;
+    let filled = 0;
+    while (reading === this.#reading) {
+      try {
+        const asked = this.#pageSize.entries;
+        const page = await this.#tail.read(this.#sequence.id, asked);
+        if (reading !== this.#reading) return;
+        if (runPrefix(page.run) !== this.#run) {
+          // The reading connection has not noticed a restart yet, or the subscribing one hasn't.
+          await sleep(RETRY_MS, undefined, { ref: false });
+          continue;
+        }
+        this.#pageSize.learn(page.entries);
+        const { steps, next } = this.#sequence.takePage(page, asked);
+        for (const step of steps) {
+          if (step.kind === 'entry') this.#sink.onEntry(step.entry, this.#isPrimed);
+          else if (step.kind === 'gap') this.#sink.onGap(step.gap);
+          else if (!this.#isPrimed) this.#sink.onBackfill(step.entry);
+          if (step.kind === 'entry') filled += 1;
+        }
+        if (next === 'end' && this.#reachedEnd()) return this.#goLive(filled, wasPrimed);
+        // Sockets get a turn between pages.
+        await new Promise((resolve) => setImmediate(resolve));
+      } catch (error) {
+        if (reading !== this.#reading) return;
+        fanoutLogger.warn({ cause: describeError(error) }, 'the stream cannot be read for now');
+        await sleep(RETRY_MS, undefined, { ref: false });
+      }
+    }
+  }
+
+  /** Joins what was read to what came meanwhile. @returns false when the stream must be read on */
+  #reachedEnd(): boolean {
+    if (!this.#isPrimed) {
+      this.#isPrimed = true;
+      this.#sink.onPrimed();
+    }
+    const queue = this.#queue;
+    this.#clearQueue();
+    for (const [at, message] of queue.entries()) {
+      if (this.#take(message)) continue;
+      for (const rest of queue.slice(at)) this.#enqueue(rest);
+      return false;
+    }
+    return true;
+  }
+
+  #goLive(filled: number, wasPrimed: boolean): void {
+    this.#mode = 'live';
+    this.#sequence.continuous();
+    if (!wasPrimed || filled === 0) return;
+    fanoutLogger.info({ entries: filled }, 'missed entries were read from the stream');
+    this.#sink.onFilled(filled);
+  }
+
+  async #pollForMissed(): Promise<void> {
+    const heard = this.#heard;
+    this.#heard = false;
+    if (heard || this.#mode !== 'live') return;
+    // Reads no further than it must: while only backfills come, their entries are nobody's business here.
+    const page = await this.#tail.read(this.#sequence.id, 1).catch(() => undefined);
+    if (page !== undefined && this.#mode === 'live' && !this.#sequence.agreesWith(page)) this.#startReading();
+  }
+}

@@ -1,0 +1,101 @@
+import type { Redis } from 'ioredis';
+import type { BufferKeys } from '../buffer/keys.ts';
+import { RedisLink } from '../buffer/redis-link.ts';
+import { describeRedisAddress, redisOptions } from '../buffer/redis-options.ts';
+import { StreamReader } from '../buffer/stream-reader.ts';
+import type { Config } from '../config.ts';
+import type { FanoutObserver, LivePrices } from '../fanout/fanout-ports.ts';
+import { LiveConnection, type LiveEndpoint } from '../fanout/live-connection.ts';
+import { LiveHub } from '../fanout/live-hub.ts';
+import { WsLiveSocket } from '../fanout/ws-live-socket.ts';
+import type { AccessTokens } from '../http/access-tokens.ts';
+import type { SocketKeeper } from '../http/socket-keeper.ts';
+import type { SocketEndpoint } from '../http/upgrade-router.ts';
+
+export interface GatewayLiveParts {
+  readonly keys: BufferKeys;
+  readonly tokens: AccessTokens;
+  readonly keeper: SocketKeeper;
+  readonly prices: LivePrices;
+  readonly observer: FanoutObserver;
+}
+
+const COMMAND_TIMEOUT_MS = 5_000;
+
+/** The live side of a gateway: what the append script publishes goes to the dashboards connected here. */
+export class GatewayLive implements AsyncDisposable {
+  readonly hub: LiveHub;
+  readonly #subscribe: RedisLink;
+  readonly #tail: RedisLink;
+  readonly #endpoint: LiveEndpoint;
+  readonly #keeper: SocketKeeper;
+  readonly #config: Config;
+
+  constructor(config: Config, { keys, tokens, keeper, prices, observer }: GatewayLiveParts) {
+    this.#config = config;
+    this.#keeper = keeper;
+    const address = describeRedisAddress(config);
+    this.#tail = new RedisLink({
+      redis: redisOptions(config, 'live-tail', COMMAND_TIMEOUT_MS),
+      role: 'live tail',
+      address,
+    });
+    this.#subscribe = new RedisLink({
+      redis: redisOptions(config, 'live', undefined),
+      role: 'live',
+      address,
+      prepare: (client) => this.#listen(client, keys.liveChannel),
+    });
+    this.hub = new LiveHub({
+      tail: new StreamReader(this.#tail, keys),
+      prices,
+      observer,
+      coalesceMs: config.liveCoalesceMs,
+    });
+    this.#subscribe.onUp(() => this.hub.onSubscriberUp(this.#subscribe.facts.run));
+    this.#subscribe.onDown(() => this.hub.onSubscriberDown());
+    this.#endpoint = {
+      options: { queueBytes: config.liveQueueBytes, slowMs: config.liveSlowMs, maxSymbols: config.liveMaxSymbols },
+      hub: this.hub,
+      observer,
+      isOpen: tokens.isOpen,
+      authenticate: (token) => tokens.principalOf(token),
+    };
+  }
+
+  start(): void {
+    this.hub.start();
+    this.#tail.start();
+    this.#subscribe.start();
+  }
+
+  get reconnects(): Readonly<Record<string, number>> {
+    return { live: this.#subscribe.reconnects, tail: this.#tail.reconnects };
+  }
+
+  /** `/v1/live`, for the upgrade router. */
+  socketEndpoint(): SocketEndpoint {
+    return {
+      path: '/v1/live',
+      defaultCodec: 'json',
+      maxMessageBytes: this.#config.maxLiveMessageBytes,
+      allowsBrowsers: true,
+      mayConnect: (principal) => principal.mayWatch(),
+      accept: (socket, codec, principal, admission, stream) => {
+        const connection = new LiveConnection(this.#endpoint, new WsLiveSocket(socket, stream), codec, principal);
+        this.#keeper.keep(socket, connection, admission);
+      },
+    };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.hub[Symbol.dispose]();
+    await this.#subscribe.close();
+    await this.#tail.close();
+  }
+
+  async #listen(client: Redis, channel: string): Promise<void> {
+    client.on('messageBuffer', (_channel: Buffer, message: Buffer) => this.hub.onLiveMessage(message));
+    await client.subscribe(channel);
+  }
+}

@@ -1,0 +1,39 @@
+import { BadFrameError } from '../market/bad-frame-error.ts';
+import { decodeStreamEntry, type StreamEntry } from './stream-entry.ts';
+
+/**
+ * The message that the append script publishes on the live channel:
+ * `<stream id> <published> <shown> <stream id>\n`, then the entry as it stands in the stream.
+ */
+export interface LiveMessage {
+  readonly id: string;
+  /** Frames with seq ≤ published have been shown before. */
+  readonly shownUpTo: number;
+  /** Number of this entry among the stream's shown ones, from 1: a number missing is an entry missed. */
+  readonly liveSeq: number;
+  /** Random name of the stream; another one is another stream. */
+  readonly streamId: string;
+  readonly entry: StreamEntry;
+  /** The entry's bytes, as they stand in the stream. */
+  readonly data: Buffer;
+}
+
+const HEADER = /^(\d+-\d+) (\d+) (\d+) ([\w-]+)$/;
+const MAX_HEADER_BYTES = 160;
+
+/** @throws {BadFrameError} for bytes that are not such a message */
+export function decodeLiveMessage(bytes: Buffer): LiveMessage {
+  const lineEnd = bytes.subarray(0, MAX_HEADER_BYTES).indexOf(0x0a);
+  const header = HEADER.exec(bytes.toString('latin1', 0, Math.max(0, lineEnd)));
+  const [, id, shownUpTo, liveSeq, streamId] = header ?? [];
+  if (id === undefined || streamId === undefined) throw new BadFrameError('live message without a header');
+  const data = bytes.subarray(lineEnd + 1);
+  return {
+    id,
+    shownUpTo: Number(shownUpTo),
+    liveSeq: Number(liveSeq),
+    streamId,
+    entry: decodeStreamEntry(data),
+    data,
+  };
+}
