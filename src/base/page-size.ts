@@ -1,19 +1,31 @@
-const MIN_ENTRIES = 16;
-const MAX_ENTRIES = 4_096;
-const TARGET_BYTES = 512 * 1024;
-const FIRST_ENTRY_BYTES = 8 * 1024;
+export interface PageSizeOptions {
+  readonly targetBytes: number;
+  readonly minEntries: number;
+  readonly maxEntries: number;
+  /** Bytes that an entry is taken to have before any has been read. */
+  readonly firstEntryBytes: number;
+}
 
-/** How many entries to read at a time, so that a page is bounded by bytes: learnt from the pages before. */
+const MIN_ENTRY_BYTES = 64;
+
+/** How many entries to read at a time, so that a page is bounded by bytes: learnt from the pages before. Pure. */
 export class PageSize {
-  #entryBytes = FIRST_ENTRY_BYTES;
+  readonly #options: PageSizeOptions;
+  #entryBytes: number;
 
-  get entries(): number {
-    return Math.round(Math.min(MAX_ENTRIES, Math.max(MIN_ENTRIES, TARGET_BYTES / this.#entryBytes)));
+  constructor(options: PageSizeOptions) {
+    this.#options = options;
+    this.#entryBytes = options.firstEntryBytes;
   }
 
-  learn(entries: ReadonlyArray<{ readonly data: Buffer }>): void {
-    if (entries.length === 0) return;
-    const bytes = entries.reduce((sum, entry) => sum + entry.data.length, 0);
-    this.#entryBytes = Math.max(64, bytes / entries.length);
+  /** Entries of the next page. */
+  get entries(): number {
+    const { targetBytes, minEntries, maxEntries } = this.#options;
+    return Math.round(Math.min(maxEntries, Math.max(minEntries, targetBytes / this.#entryBytes)));
+  }
+
+  /** So many entries of so many bytes together have been read. */
+  learn(entries: number, bytes: number): void {
+    if (entries > 0) this.#entryBytes = Math.max(MIN_ENTRY_BYTES, bytes / entries);
   }
 }

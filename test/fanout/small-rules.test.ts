@@ -1,7 +1,7 @@
 import * as assert from 'uvu/assert';
 import { FeedAges } from '../../src/fanout/feed-ages.ts';
 import { AdaptiveDelay } from '../../src/fanout/delivery/adaptive-delay.ts';
-import { PageSize } from '../../src/base/page-size.ts';
+import { TailPageSize } from '../../src/fanout/stream/tail-page-size.ts';
 import { RequestRate } from '../../src/fanout/request-rate.ts';
 import { formatResumeToken, idMillis, parseResumeToken } from '../../src/stream/stream-cursor.ts';
 import { suite } from '../support/suite.ts';
@@ -65,7 +65,7 @@ rate('a burst, then a trickle', () => {
 const pages = suite('pages of the stream');
 
 pages('large entries make small pages, small ones large', () => {
-  const own = new PageSize();
+  const own = new TailPageSize();
   own.learn([{ data: Buffer.alloc(1_000_000) }]);
   assert.is(own.entries, 16);
   own.learn([{ data: Buffer.alloc(100) }]);

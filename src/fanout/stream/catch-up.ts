@@ -7,7 +7,7 @@ import type { CodecName } from '../../protocol/version.ts';
 import type { FanoutObserver, StreamTail } from '../fanout-ports.ts';
 import type { LiveOutbox } from '../delivery/live-outbox.ts';
 import type { LiveSubscriber } from '../live-subscriber.ts';
-import { PageSize } from '../../base/page-size.ts';
+import { TailPageSize } from './tail-page-size.ts';
 import type { RecentEntries } from './recent-entries.ts';
 import { RowList } from '../frames/row-list.ts';
 import { decodeEntry, type RawLiveEntry, type SequenceStep, LiveSequence } from './live-sequence.ts';
@@ -47,7 +47,7 @@ class Ended extends Error {}
 export class CatchUp implements Disposable {
   readonly #options: CatchUpOptions;
   readonly #columns: TickColumns;
-  readonly #pageSize = new PageSize();
+  readonly #pageSize = new TailPageSize();
   readonly #encoders: Readonly<Record<CodecName, TickEncoder>> = {
     json: new TickEncoder('json'),
     msgpack: new TickEncoder('msgpack'),

@@ -4,7 +4,7 @@ import { fanoutLogger } from '../../logger.ts';
 import { decodeLiveMessage, type LiveMessage } from '../../stream/live-message.ts';
 import type { StreamEntry } from '../../stream/stream-entry.ts';
 import type { StreamTail } from '../fanout-ports.ts';
-import { PageSize } from '../../base/page-size.ts';
+import { TailPageSize } from './tail-page-size.ts';
 import { type Gap, LiveSequence, type LiveEntry } from './live-sequence.ts';
 import { runPrefix, type StreamCursor } from '../../stream/stream-cursor.ts';
 
@@ -34,7 +34,7 @@ export class StreamFollower implements Disposable {
   readonly #tail: StreamTail;
   readonly #sink: FollowerSink;
   readonly #sequence = new LiveSequence();
-  readonly #pageSize = new PageSize();
+  readonly #pageSize = new TailPageSize();
   /** Messages that came while the stream is being read. */
   #queue: LiveMessage[] = [];
   #queuedBytes = 0;

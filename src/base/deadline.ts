@@ -1,0 +1,17 @@
+/**
+ * Waits for `work`, at most `limitMs` milliseconds. The work itself goes on: what it holds is its own to release.
+ * @returns its value, or undefined when the time was up first
+ * @throws what the work throws within the time; later it is nobody's, so give it a `catch` where that can happen
+ * @example const rows = await withDeadline(lookup(), 500) ?? [];
+ */
+export async function withDeadline<T>(work: Promise<T>, limitMs: number): Promise<T | undefined> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<undefined>((resolve) => {
+    timer = setTimeout(() => resolve(undefined), Math.max(0, limitMs));
+  });
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
