@@ -1,3 +1,5 @@
+import { Fifo } from '../../src/base/fifo.ts';
+
 /**
  * An async iterable that is filled from outside. A reader that is too slow loses the oldest half, and is told how many:
  * memory stays bounded.
@@ -6,8 +8,7 @@ export class EventQueue<T> implements AsyncIterableIterator<T> {
   readonly #maxLength: number;
   readonly #onDropped: (count: number) => void;
   readonly #onEnd: () => void;
-  #items: T[] = [];
-  #head = 0;
+  readonly #items = new Fifo<T>();
   #waiting: Array<{ resolve: (result: IteratorResult<T>) => void; reject: (error: Error) => void }> = [];
   #isEnded = false;
   #error: Error | undefined;
@@ -26,11 +27,9 @@ export class EventQueue<T> implements AsyncIterableIterator<T> {
       return;
     }
     this.#items.push(item);
-    const length = this.#items.length - this.#head;
-    if (length <= this.#maxLength) return;
-    const dropped = length >> 1;
-    this.#items = this.#items.slice(this.#head + dropped);
-    this.#head = 0;
+    if (this.#items.length <= this.#maxLength) return;
+    const dropped = this.#items.length >> 1;
+    for (let count = 0; count < dropped; count++) this.#items.shift();
     this.#onDropped(dropped);
   }
 
@@ -47,15 +46,8 @@ export class EventQueue<T> implements AsyncIterableIterator<T> {
   }
 
   next(): Promise<IteratorResult<T>> {
-    const item = this.#items[this.#head];
-    if (this.#head < this.#items.length && item !== undefined) {
-      this.#head += 1;
-      if (this.#head === this.#items.length) {
-        this.#items = [];
-        this.#head = 0;
-      }
-      return Promise.resolve({ value: item, done: false });
-    }
+    const item = this.#items.shift();
+    if (item !== undefined) return Promise.resolve({ value: item, done: false });
     if (this.#error !== undefined) return Promise.reject(this.#error);
     if (this.#isEnded) return Promise.resolve({ value: undefined, done: true });
     return new Promise((resolve, reject) => {
@@ -64,8 +56,7 @@ export class EventQueue<T> implements AsyncIterableIterator<T> {
   }
 
   return(): Promise<IteratorResult<T>> {
-    this.#items = [];
-    this.#head = 0;
+    this.#items.clear();
     this.end();
     return Promise.resolve({ value: undefined, done: true });
   }

@@ -1,3 +1,5 @@
+import { TWO_32 } from '../../src/base/two-32.ts';
+
 /** Opcodes of RFC 6455, section 5.2. */
 export const Opcode = { text: 1, binary: 2, close: 8, ping: 9, pong: 10 } as const;
 
@@ -48,7 +50,7 @@ export class FrameReader {
 function payloadLength(source: Buffer, at: number, second: number): number {
   if (second < 126) return second;
   if (second === 126) return source.readUInt16BE(at + 2);
-  return source.readUInt32BE(at + 2) * 2 ** 32 + source.readUInt32BE(at + 6);
+  return source.readUInt32BE(at + 2) * TWO_32 + source.readUInt32BE(at + 6);
 }
 
 /** A client's frame, masked. @param mask four random bytes */

@@ -1,3 +1,4 @@
+import { TWO_32 } from '../../src/base/two-32.ts';
 import { MsgpackReader } from '../../src/market/msgpack-reader.ts';
 import { parseIsoMicros } from '../../src/market/tick.ts';
 import type { CodecName } from '../../src/protocol/version.ts';
@@ -13,7 +14,6 @@ export interface LiveSink {
   other(message: Readonly<Record<string, unknown>>): void;
 }
 
-const TWO_32 = 2 ** 32;
 const PREFIX_LENGTH = LOAD_SYMBOL_PREFIX.length;
 const [PREFIX_WORD, PREFIX_LAST] = prefixWords();
 const DIGIT_ZERO = 0x30;

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { performance } from 'node:perf_hooks';
+import { withDeadline } from '../../src/base/deadline.ts';
 import type { FeedCounts } from './feed-load.ts';
 import type { FeedReport } from './feed-process-messages.ts';
 import { type LoadClock, loadClock } from './load-clock.ts';
@@ -42,7 +43,10 @@ export async function runLoad(plan: LoadPlan, hooks: LoadHooks = {}): Promise<Lo
   const clock = loadClock();
   using subscribers = new SubscriberLoad();
   await using feeds = new ForkedFeeds(plan, randomBytes(4).toString('hex'), clock);
-  await within(feeds.opened(), hooks.openLimitMs ?? OPEN_LIMIT_MS, `the gateway at ${plan.url} did not open the feeds`);
+  const openLimitMs = hooks.openLimitMs ?? OPEN_LIMIT_MS;
+  const opened = feeds.opened().then(() => true);
+  if ((await withDeadline(opened, openLimitMs)) === undefined)
+    throw new Error(`the gateway at ${plan.url} did not open the feeds in ${openLimitMs / 1_000} s`);
   await subscribers.connect(plan, clock);
 
   const signal = hooks.signal ?? new AbortController().signal;
@@ -73,18 +77,6 @@ export async function runLoad(plan: LoadPlan, hooks: LoadHooks = {}): Promise<Lo
     });
   } finally {
     clearInterval(timer);
-  }
-}
-
-async function within(work: Promise<void>, limitMs: number, otherwise: string): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => reject(new Error(`${otherwise} in ${limitMs / 1_000} s`)), limitMs);
-  });
-  try {
-    await Promise.race([work, late]);
-  } finally {
-    clearTimeout(timer);
   }
 }
 
@@ -167,11 +159,11 @@ function resultOf(
     ownLagMs: ownLag.p99,
     subscribers: records,
   });
-  const { token: _token, ...shown } = plan;
+  const { token: _token, ...publicPlan } = plan;
   const plannedSeconds = dueMsOf(schedule.frames, schedule) / 1_000;
   const seconds = run.isCut ? run.seconds : plannedSeconds;
   return {
-    plan: shown,
+    plan: publicPlan,
     seconds,
     sentTicks,
     sentTicksPerSecond: sentTicks / seconds,

@@ -1,3 +1,5 @@
+import { TWO_32 } from '../../src/base/two-32.ts';
+
 /**
  * A small seeded source of randomness: xoshiro128** seeded by splitmix32 (Blackman and Vigna). The same seed gives the
  * same numbers on every machine. Not for secrets.
@@ -32,7 +34,7 @@ export class Random {
 
   /** Uniform on [0, 1). */
   fraction(): number {
-    return this.uint32() / 0x1_0000_0000;
+    return this.uint32() / TWO_32;
   }
 
   /** Exponential with mean 1. */

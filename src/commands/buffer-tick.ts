@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { withDeadline } from '../base/deadline.ts';
 import { loadConfig } from '../config.ts';
 import { StoreUnavailableError, UsageError } from '../errors.ts';
 import { connectBuffer } from '../gateway/command-buffer.ts';
@@ -52,15 +53,17 @@ async function untilDone(
   published: { readonly acked: Promise<void>; readonly committed: Promise<void> },
   outcome: string,
 ): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_resolve, reject) => {
-    const error = new StoreUnavailableError(`the tick could not be ${outcome} in ${ACK_DEADLINE_MS / 1000} s`, {
-      remedy: 'run `tickgate doctor`; a tick is committed by `tickgate serve`, `daemon` or `flush`',
-    });
-    timer = setTimeout(() => reject(error), ACK_DEADLINE_MS);
+  const done = outcome === 'committed' ? published.committed : published.acked;
+  if (
+    (await withDeadline(
+      done.then(() => true),
+      ACK_DEADLINE_MS,
+    )) !== undefined
+  )
+    return;
+  throw new StoreUnavailableError(`the tick could not be ${outcome} in ${ACK_DEADLINE_MS / 1000} s`, {
+    remedy: 'run `tickgate doctor`; a tick is committed by `tickgate serve`, `daemon` or `flush`',
   });
-  await Promise.race([outcome === 'committed' ? published.committed : published.acked, late]);
-  clearTimeout(timer);
 }
 
 /** @throws {UsageError} naming the argument that is wrong */

@@ -3,6 +3,7 @@ import { FeedClient, type FeedClientOptions } from '../../clients/feed/feed-clie
 import { FeedRefusedError } from '../../clients/feed/feed-errors.ts';
 import type { SimulatedTick } from '../../clients/simulator/generate-ticks.ts';
 import { paceTicks, type TickStamp } from '../../clients/simulator/pace-ticks.ts';
+import { withDeadline } from '../base/deadline.ts';
 import { StoreUnavailableError, UsageError } from '../errors.ts';
 import { TickTally } from './tick-tally.ts';
 
@@ -70,19 +71,12 @@ export class MarketFeed implements AsyncDisposable {
    * @throws {StoreUnavailableError} when that takes too long
    */
   async drained(limitMs: number = DRAIN_LIMIT_MS): Promise<void> {
-    const limit = new AbortController();
-    const late = sleep(limitMs, undefined, { signal: limit.signal }).then(() => {
-      const { published, committed } = this.tally;
-      throw new StoreUnavailableError(`${published - committed} of ${published} ticks are not committed`, {
-        remedy: 'see what /readyz of the gateway says is missing, or run `tickgate doctor`',
-      });
+    const drained = this.#explained(this.#client.drained()).then(() => true);
+    if ((await withDeadline(drained, limitMs)) !== undefined) return;
+    const { published, committed } = this.tally;
+    throw new StoreUnavailableError(`${published - committed} of ${published} ticks are not committed`, {
+      remedy: 'see what /readyz of the gateway says is missing, or run `tickgate doctor`',
     });
-    late.catch(() => undefined);
-    try {
-      await Promise.race([this.#explained(this.#client.drained()), late]);
-    } finally {
-      limit.abort();
-    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

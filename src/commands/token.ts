@@ -1,5 +1,6 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { type Command, InvalidArgumentError } from 'commander';
+import { randomId } from '../base/random-id.ts';
 import { UsageError } from '../errors.ts';
 import { isFeedName } from '../protocol/feed-request.ts';
 import { isSymbol } from '../market/tick.ts';
@@ -33,7 +34,7 @@ export function registerToken(program: Command): void {
     .option('--file <path>', 'adds the row to this file; a running gateway takes it over at once')
     .action(async (options: TokenOptions, command: Command) => {
       refuseBadRights(options);
-      const token = `tickgate_${randomBytes(TOKEN_BYTES).toString('base64url')}`;
+      const token = `tickgate_${randomId(TOKEN_BYTES)}`;
       const row = toRow(options, token);
       if (options.file !== undefined) await addTokenRow(options.file, row);
       const where = options.file === undefined ? JSON.stringify(row) : `its row is in ${options.file}`;

@@ -1,4 +1,5 @@
 import type { WebSocket } from 'ws';
+import { nextTurn } from '../base/next-turn.ts';
 import { httpLogger } from '../logger.ts';
 import { CloseCode } from '../protocol/close-codes.ts';
 import type { AccessTokens, Principal } from './access-tokens.ts';
@@ -180,11 +181,7 @@ export class SocketKeeper implements Disposable {
 }
 
 function logFailure(error: unknown): void {
-  httpLogger.error({ err: error }, 'sockets could not be looked after');
-}
-
-function nextTurn(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
+  httpLogger.error({ err: error }, 'a round over the sockets failed');
 }
 
 function isPrincipal(value: object): value is Principal {

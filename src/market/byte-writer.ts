@@ -1,5 +1,5 @@
+import { TWO_32 } from '../base/two-32.ts';
 const INITIAL_BYTES = 1 << 14;
-const TWO_32 = 2 ** 32;
 
 /** A growing byte buffer with the few encodings the wire formats need. Pure; reused between messages by `reset()`. */
 export class ByteWriter {

@@ -1,6 +1,6 @@
+import { TWO_32 } from '../base/two-32.ts';
 import { BadFrameError } from './bad-frame-error.ts';
 
-const TWO_32 = 2 ** 32;
 const MAX_SKIP_DEPTH = 4;
 const MAX_SHORT_TEXT_BYTES = 4_096;
 

@@ -1,6 +1,6 @@
+import { TWO_32 } from '../base/two-32.ts';
 import { MAX_PRICE, SYMBOL_BYTES } from './tick.ts';
 
-const TWO_32 = 2 ** 32;
 /** Price, the longest volume and the time, each with its type byte. */
 const LONGEST_NUMBERS = 9 + 5 + 9;
 

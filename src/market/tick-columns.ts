@@ -1,7 +1,8 @@
+import { TWO_32 } from '../base/two-32.ts';
+import { grown } from '../base/growable-columns.ts';
 import { BadFrameError } from './bad-frame-error.ts';
 import { SymbolTable } from './symbol-table.ts';
 
-const TWO_32 = 2 ** 32;
 const INITIAL_ROWS = 4_096;
 
 /** Ticks as columns, in the order they were appended: what a batch is before it is encoded. */
@@ -98,19 +99,11 @@ export class TickColumns {
     const needed = this.length + more;
     if (needed <= this.symbol.length) return;
     const capacity = Math.max(needed, this.symbol.length * 2);
-    const symbol = new Int32Array(capacity);
-    symbol.set(this.symbol);
-    this.symbol = symbol;
+    this.symbol = grown(this.symbol, capacity);
     this.price = grown(this.price, capacity);
     this.volume = grown(this.volume, capacity);
     this.timeMicros = grown(this.timeMicros, capacity);
   }
-}
-
-function grown(column: Float64Array, capacity: number): Float64Array {
-  const larger = new Float64Array(capacity);
-  larger.set(column);
-  return larger;
 }
 
 function readArrayHeader(view: DataView, pos: number): { count: number; next: number } {

@@ -1,7 +1,9 @@
 import type { Registry } from 'prom-client';
+import { withDeadline } from '../base/deadline.ts';
 import { addCounters, addGauge, addGauges } from './metric-collectors.ts';
 
-export interface WaitingTicks {
+/** Ticks that no flush has committed. */
+export interface BufferBacklog {
   readonly ticks: number;
   readonly oldestAgeMs: number;
 }
@@ -21,7 +23,7 @@ export interface MetricSources {
   /** Whether each thing the process depends on is well. */
   dependencies?(): Readonly<Record<string, boolean>>;
   /** Ticks in the buffer that no flush has committed. Where it rejects the numbers are left out. */
-  buffer?(): Promise<WaitingTicks>;
+  buffer?(): Promise<BufferBacklog>;
 }
 
 const BUFFER_TIMEOUT_MS = 1_000;
@@ -29,7 +31,7 @@ const BUFFER_TIMEOUT_MS = 1_000;
 /** Names and explains every source. */
 export function exportSources(registry: Registry, sources: () => MetricSources): void {
   type Single = readonly [name: string, help: string, read: () => number | undefined | Promise<number | undefined>];
-  const waiting = sharedAnswer(() => within(sources().buffer?.(), BUFFER_TIMEOUT_MS));
+  const waiting = sharedAnswer(() => backlogOf(sources()));
   const singles: readonly Single[] = [
     ['connections', 'Open WebSockets.', () => sources().connections?.()],
     ['feeds', 'Feeds open on this gateway.', () => sources().feeds?.()],
@@ -71,17 +73,8 @@ function sharedAnswer<T>(ask: () => Promise<T>): () => Promise<T> {
   };
 }
 
-/** Undefined where the work fails or takes longer. */
-async function within<T>(work: Promise<T> | undefined, limitMs: number): Promise<T | undefined> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<undefined>((resolve) => {
-    timer = setTimeout(() => resolve(undefined), limitMs);
-  });
-  try {
-    return await Promise.race([work, late]);
-  } catch {
-    return undefined;
-  } finally {
-    clearTimeout(timer);
-  }
+/** Undefined where the process has no buffer, or Redis fails or takes too long. */
+async function backlogOf(sources: MetricSources): Promise<BufferBacklog | undefined> {
+  const asked = sources.buffer?.();
+  return asked === undefined ? undefined : withDeadline(asked, BUFFER_TIMEOUT_MS).catch(() => undefined);
 }

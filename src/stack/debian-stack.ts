@@ -1,8 +1,8 @@
-import { randomBytes } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { randomId } from '../base/random-id.ts';
 import { z } from 'zod';
 import { ensureDebianRoot } from './debian-root.ts';
 import { findFreePort, isFree } from './free-port.ts';
@@ -73,7 +73,7 @@ export async function debianUp(options: DebianStackOptions): Promise<StackAddres
   let state = readState(stackDir) ?? {
     redisPort: await findFreePort(),
     postgresPort: await findFreePort(),
-    postgresPassword: randomBytes(18).toString('base64url'),
+    postgresPassword: randomId(18),
   };
   await writeState(stackDir, state);
 

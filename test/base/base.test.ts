@@ -1,6 +1,8 @@
 import * as assert from 'uvu/assert';
 import { withDeadline } from '../../src/base/deadline.ts';
+import { DisposalStack } from '../../src/base/disposal-stack.ts';
 import { Fifo } from '../../src/base/fifo.ts';
+import { grown } from '../../src/base/growable-columns.ts';
 import { PageSize } from '../../src/base/page-size.ts';
 import { randomId } from '../../src/base/random-id.ts';
 import { TokenBucket } from '../../src/base/token-bucket.ts';
@@ -59,4 +61,44 @@ test('random names do not meet and need no escaping in a URL', () => {
   const names = new Set(Array.from({ length: 1_000 }, () => randomId(9)));
   assert.is(names.size, 1_000);
   for (const name of names) assert.match(name, /^[\w-]{12}$/);
+});
+
+test('a stack disposes in reverse order, each step after the one before has ended', async () => {
+  const order: string[] = [];
+  const stack = new DisposalStack();
+  const first = stack.use({ [Symbol.dispose]: () => void order.push('first') });
+  assert.type(first[Symbol.dispose], 'function');
+  stack.defer(async () => {
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    order.push('second');
+  });
+  stack.use({ [Symbol.asyncDispose]: async () => void order.push('third') });
+  await Promise.all([stack.disposeAsync(), stack[Symbol.asyncDispose]()]);
+  assert.equal(order, ['third', 'second', 'first']);
+});
+
+test('a stack goes on after a failing step, and reports all errors', async () => {
+  const order: string[] = [];
+  const failing = (name: string) => (): never => {
+    order.push(name);
+    throw new Error(name);
+  };
+  const one = new DisposalStack();
+  one.defer(() => order.push('last'));
+  one.defer(failing('only'));
+  const single: unknown = await one.disposeAsync().catch((error: unknown) => error);
+  assert.equal(order, ['only', 'last']);
+  assert.is(single instanceof Error ? single.message : '', 'only');
+
+  const two = new DisposalStack();
+  two.defer(failing('a'));
+  two.defer(async () => failing('b')());
+  const both: unknown = await two.disposeAsync().catch((error: unknown) => error);
+  assert.instance(both, AggregateError);
+  assert.equal(both instanceof AggregateError ? both.errors.map(String) : [], ['Error: b', 'Error: a']);
+});
+
+test('a grown column keeps its kind and its values', () => {
+  assert.equal(grown(Int32Array.of(1, 2), 4), Int32Array.of(1, 2, 0, 0));
+  assert.equal(grown(Float64Array.of(0.5), 3), Float64Array.of(0.5, 0, 0));
 });

@@ -1,0 +1,41 @@
+const INITIAL_ROWS = 16;
+
+/**
+ * Numbers of rows, in memory that is used again after `clear()`. Every dashboard has rows waiting most of the time: as
+ * arrays that are thrown away with each frame they outlive collections of new objects, which then take twice as long.
+ */
+export class RowList {
+  values: Int32Array<ArrayBuffer> = new Int32Array(INITIAL_ROWS);
+  length = 0;
+
+  /** The rows from `from` up to `to`. */
+  static range(from: number, to: number): RowList {
+    const list = new RowList();
+    for (let row = from; row < to; row++) list.push(row);
+    return list;
+  }
+
+  push(row: number): void {
+    if (this.length === this.values.length) {
+      const larger = new Int32Array(this.length * 2);
+      larger.set(this.values);
+      this.values = larger;
+    }
+    this.values[this.length++] = row;
+  }
+
+  at(index: number): number {
+    return this.values[index] ?? 0;
+  }
+
+  clear(): void {
+    this.length = 0;
+  }
+
+  /** A list of its own of some of them. */
+  slice(from: number, to: number = this.length): RowList {
+    const list = new RowList();
+    for (let index = from; index < to; index++) list.push(this.at(index));
+    return list;
+  }
+}

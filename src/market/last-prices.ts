@@ -1,0 +1,87 @@
+import type { SymbolTable } from '../market/symbol-table.ts';
+import type { TickColumns } from '../market/tick-columns.ts';
+import type { LastTick } from './fanout-ports.ts';
+import type { OutgoingTick } from './frames/fragment-writer.ts';
+
+const INITIAL_SYMBOLS = 512;
+
+/**
+ * The last tick of every symbol: the one with the greatest time, of several at that time the one that arrived last.
+ */
+export class LastPrices {
+  readonly #table: SymbolTable;
+  #price = new Float64Array(INITIAL_SYMBOLS);
+  #volume = new Float64Array(INITIAL_SYMBOLS);
+  /** 0 where nothing is known. */
+  #timeMicros = new Float64Array(INITIAL_SYMBOLS);
+
+  constructor(table: SymbolTable) {
+    this.#table = table;
+  }
+
+  /** Ticks in the order of their arrival. */
+  update(columns: TickColumns, fromRow: number, toRow: number): void {
+    this.#reserve();
+    for (let row = fromRow; row < toRow; row++) {
+      const symbol = columns.symbol[row] ?? 0;
+      const timeMicros = columns.timeMicros[row] ?? 0;
+      if (timeMicros < (this.#timeMicros[symbol] ?? 0)) continue;
+      this.#timeMicros[symbol] = timeMicros;
+      this.#price[symbol] = columns.price[row] ?? 0;
+      this.#volume[symbol] = columns.volume[row] ?? 0;
+    }
+  }
+
+  /** Stored ticks: they count where they are newer than what is known. */
+  merge(ticks: readonly LastTick[]): void {
+    for (const { symbol, timeMicros, price, volume } of ticks) {
+      const bytes = Buffer.from(symbol, 'latin1');
+      const number = this.#table.intern(bytes, 0, bytes.length);
+      this.#reserve();
+      if (timeMicros <= (this.#timeMicros[number] ?? 0)) continue;
+      this.#timeMicros[number] = timeMicros;
+      this.#price[number] = price;
+      this.#volume[number] = volume ?? Number.NaN;
+    }
+  }
+
+  /** Time of the symbol's last tick; 0 where nothing is known. */
+  timeOf(symbol: string): number {
+    const bytes = Buffer.from(symbol, 'latin1');
+    return this.#timeMicros[this.#table.intern(bytes, 0, bytes.length)] ?? 0;
+  }
+
+  /** The last ticks of the symbols that `wants`, in the order in which symbols were first seen. */
+  *select(wants: (symbol: string) => boolean): Generator<OutgoingTick> {
+    const { names } = this.#table;
+    for (let number = 0; number < names.length; number++) {
+      const symbol = names[number] ?? '';
+      const timeMicros = this.#timeMicros[number] ?? 0;
+      if (timeMicros === 0 || !wants(symbol)) continue;
+      const volume = this.#volume[number] ?? Number.NaN;
+      yield {
+        symbol,
+        symbolBytes: this.#table.bytesOf(number),
+        price: this.#price[number] ?? 0,
+        volume: Number.isNaN(volume) ? undefined : volume,
+        timeMicros,
+      };
+    }
+  }
+
+  /** A place for every symbol of the table. */
+  #reserve(): void {
+    const needed = this.#table.names.length;
+    if (needed <= this.#price.length) return;
+    const capacity = needed * 2;
+    this.#price = grown(this.#price, capacity);
+    this.#volume = grown(this.#volume, capacity);
+    this.#timeMicros = grown(this.#timeMicros, capacity);
+  }
+}
+
+function grown(column: Float64Array<ArrayBuffer>, capacity: number): Float64Array<ArrayBuffer> {
+  const larger = new Float64Array(capacity);
+  larger.set(column);
+  return larger;
+}
