@@ -88,12 +88,6 @@ export class StreamReader {
     return (await readSize(this.#link.client, this.#keys)).ticks;
   }
 
-  /** Id of the newest entry, or undefined. */
-  async lastEntryId(): Promise<string | undefined> {
-    const newest = await this.#link.client.call('XREVRANGE', this.#keys.stream, '+', '-', 'COUNT', '1');
-    return Array.isArray(newest) && Array.isArray(newest[0]) ? String(newest[0][0]) : undefined;
-  }
-
   /** Feeds that have, or had, a place in this Redis. */
   async knownFeeds(): Promise<string[]> {
     return this.#link.client.smembers(this.#keys.feeds);
@@ -180,11 +174,4 @@ function parseRange(range: unknown): RawEntry[] {
       data: field('d'),
     };
   });
-}
-
-/** Order of stream ids `ms-n`. */
-export function compareEntryIds(a: string, b: string): number {
-  const [aMs = 0, aN = 0] = a.split('-').map(Number);
-  const [bMs = 0, bN = 0] = b.split('-').map(Number);
-  return aMs - bMs || aN - bN;
 }

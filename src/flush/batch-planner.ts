@@ -2,7 +2,7 @@ import { BadFrameError } from '../market/bad-frame-error.ts';
 import type { EntryFrame, StreamEntry } from '../stream/stream-entry.ts';
 import type { TickColumns } from '../market/tick-columns.ts';
 import { DAY_MICROS } from '../market/tick.ts';
-import { ChainFilter, type FeedRow } from './chain-filter.ts';
+import { ChainFilter, type Watermark } from './chain-filter.ts';
 
 /** An entry of the stream with what is in it. */
 export interface ReadEntry {
@@ -49,7 +49,7 @@ export interface FlushBatch {
   /** Of those, the ones in which something was neither stored now nor before. */
   readonly stale: ReadonlySet<string>;
   /** The rows this batch builds on; the transaction checks that they still are so. */
-  readonly assumed: ReadonlyMap<string, FeedRow>;
+  readonly assumed: ReadonlyMap<string, Watermark>;
 }
 
 /**
@@ -58,7 +58,7 @@ export interface FlushBatch {
  */
 export function planBatch(
   entries: readonly ReadEntry[],
-  rows: ReadonlyMap<string, FeedRow>,
+  rows: ReadonlyMap<string, Watermark>,
   limits: BatchLimits,
   columns: TickColumns,
 ): FlushBatch {
@@ -126,7 +126,7 @@ function appendReadable(columns: TickColumns, frame: EntryFrame): boolean {
 }
 
 function advancesOf(
-  rows: ReadonlyMap<string, FeedRow>,
+  rows: ReadonlyMap<string, Watermark>,
   filter: ChainFilter,
   writers: ReadonlyMap<string, string>,
 ): Advance[] {
@@ -140,12 +140,12 @@ function advancesOf(
   return advances.sort((a, b) => (a.feed < b.feed ? -1 : 1));
 }
 
-function assumedOf(rows: ReadonlyMap<string, FeedRow>, writers: ReadonlyMap<string, string>): Map<string, FeedRow> {
+function assumedOf(rows: ReadonlyMap<string, Watermark>, writers: ReadonlyMap<string, string>): Map<string, Watermark> {
   return new Map([...rows].filter(([feed]) => writers.has(feed)));
 }
 
 /** Rows as they will be once `batch` is committed: what the next batch builds on meanwhile. */
-export function rowsAfter(rows: ReadonlyMap<string, FeedRow>, batch: FlushBatch): Map<string, FeedRow> {
+export function rowsAfter(rows: ReadonlyMap<string, Watermark>, batch: FlushBatch): Map<string, Watermark> {
   const after = new Map(rows);
   for (const advance of batch.advances) after.set(advance.feed, { seq: advance.to, generation: advance.generation });
   return after;

@@ -1,5 +1,5 @@
 /** What the watermarks table says of a feed. */
-export interface FeedRow {
+export interface Watermark {
   readonly seq: number;
   readonly generation: string;
 }
@@ -17,11 +17,11 @@ export type ChainVerdict = 'take' | 'repeat' | 'stale' | 'broken';
  * With it what is stored of a feed is at every moment a prefix of what it sent, whatever the stream holds.
  */
 export class ChainFilter {
-  readonly #rows: ReadonlyMap<string, FeedRow>;
+  readonly #rows: ReadonlyMap<string, Watermark>;
   readonly #reached = new Map<string, number>();
   readonly #broken = new Set<string>();
 
-  constructor(rows: ReadonlyMap<string, FeedRow>) {
+  constructor(rows: ReadonlyMap<string, Watermark>) {
     this.#rows = rows;
   }
 

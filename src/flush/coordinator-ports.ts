@@ -2,7 +2,7 @@ import type { Client } from 'pg';
 import type { FeedState } from '../stream/feed-state.ts';
 import type { StreamSource } from './batch-reader.ts';
 import type { RefusalRules } from './batch-writer.ts';
-import type { FeedRow } from './chain-filter.ts';
+import type { Watermark } from './chain-filter.ts';
 import type { BatchLimits, ReadEntry } from './batch-planner.ts';
 import type { FlushStore } from './flush-transaction.ts';
 import type { StaleEntry, ResumeWindow } from './retained-entries.ts';
@@ -13,7 +13,6 @@ export interface CoordinatorBuffer extends StreamSource {
   /** Run id of the server that answers now; throws while there is none. */
   readonly run: string;
   pendingTicks(): Promise<number>;
-  lastEntryId(): Promise<string | undefined>;
   knownFeeds(): Promise<string[]>;
   feedStates(
     feeds: readonly string[],
@@ -35,7 +34,7 @@ export interface CoordinatorStore extends FlushStore, RefusalRules {
   /** A session of its own for flushing, checked to be fit for it. */
   connect(): Promise<Client>;
   /** Rows of the watermarks table; missing where a feed has none. */
-  readRows(feeds: readonly string[]): Promise<ReadonlyMap<string, FeedRow>>;
+  readRows(feeds: readonly string[]): Promise<ReadonlyMap<string, Watermark>>;
   /**
    * What a backend that waits for its client has got done, asked in another session: two equal answers mean that it
    * has not moved. Undefined while it works or waits for something else.

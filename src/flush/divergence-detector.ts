@@ -1,10 +1,10 @@
 import type { FeedState } from '../stream/feed-state.ts';
-import type { FeedRow } from './chain-filter.ts';
+import type { Watermark } from './chain-filter.ts';
 
 /** A feed's state as it was observed, and the row beside it. */
 export interface FeedObservation extends Pick<FeedState, 'run' | 'generation' | 'position'> {
   readonly feed: string;
-  readonly row: FeedRow | undefined;
+  readonly row: Watermark | undefined;
 }
 
 /** A state to be invalidated, if it is still this one. */
@@ -38,7 +38,7 @@ export class DivergenceDetector {
    * @param before places observed before the reading began
    * @param rowsNow rows after everything read has been flushed
    */
-  endRound(before: readonly FeedObservation[], rowsNow: ReadonlyMap<string, FeedRow>): Invalidation[] {
+  endRound(before: readonly FeedObservation[], rowsNow: ReadonlyMap<string, Watermark>): Invalidation[] {
     const invalidated: Invalidation[] = [];
     const standing = new Set<string>();
     for (const state of before) {

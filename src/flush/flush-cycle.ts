@@ -6,7 +6,7 @@ import type { MinuteBar } from '../market/minute-bar.ts';
 import { TickColumns } from '../market/tick-columns.ts';
 import { BatchReader, type ReadBatch } from './batch-reader.ts';
 import { writeBatch } from './batch-writer.ts';
-import type { FeedRow } from './chain-filter.ts';
+import type { Watermark } from './chain-filter.ts';
 import type { CoordinatorBuffer, CoordinatorOptions, CoordinatorStore, FlushReport } from './coordinator-ports.ts';
 import { BatchEncoder } from './batch-encoder.ts';
 import { type FlushBatch, planBatch, rowsAfter } from './batch-planner.ts';
@@ -63,7 +63,7 @@ export class FlushCycle {
   readonly #retained: RetainedEntries;
   #slots: [Slot, Slot] = [newSlot(), newSlot()];
   /** Rows as last seen or written; a transaction checks what it builds on. */
-  readonly #rows = new Map<string, FeedRow>();
+  readonly #rows = new Map<string, Watermark>();
   #prefetched: Promise<Prepared> | undefined;
   #maxTicks: number;
   #streamId: string | undefined;
@@ -184,7 +184,7 @@ export class FlushCycle {
 
   async #prepare(
     after: string | undefined,
-    known: ReadonlyMap<string, FeedRow>,
+    known: ReadonlyMap<string, Watermark>,
     slot: Slot,
     maxTicks: number,
   ): Promise<Prepared> {
@@ -197,7 +197,10 @@ export class FlushCycle {
     return { read, batch, encoded: slot.encoder.encode(batch, new Map()), slot };
   }
 
-  async #withMissingRows(read: ReadBatch, known: ReadonlyMap<string, FeedRow>): Promise<ReadonlyMap<string, FeedRow>> {
+  async #withMissingRows(
+    read: ReadBatch,
+    known: ReadonlyMap<string, Watermark>,
+  ): Promise<ReadonlyMap<string, Watermark>> {
     const missing = new Set<string>();
     for (const entry of read.entries) {
       // A generation we don't know is a renewal we didn't see: the row is read again.

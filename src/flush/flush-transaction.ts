@@ -4,7 +4,7 @@ import type { Client, QueryResult } from 'pg';
 import { from as copyFrom } from 'pg-copy-streams';
 import type { MinuteBar } from '../market/minute-bar.ts';
 import { decodeBars } from './bar-columns.ts';
-import type { FeedRow } from './chain-filter.ts';
+import type { Watermark } from './chain-filter.ts';
 import type { FlushBatch } from './batch-planner.ts';
 
 /** A tick that goes to the table of rejected ticks. */
@@ -38,7 +38,7 @@ export type TransactionResult =
   /** Another coordinator is in its transaction. Nothing was written. */
   | { readonly outcome: 'no-lock' }
   /** The rows are not as the batch assumed. Nothing was written. */
-  | { readonly outcome: 'stale'; readonly rows: ReadonlyMap<string, FeedRow> };
+  | { readonly outcome: 'stale'; readonly rows: ReadonlyMap<string, Watermark> };
 
 /** The store's part of the transaction. */
 export interface FlushStore {
@@ -129,7 +129,7 @@ function isResult(value: unknown): value is QueryResult<Record<string, unknown>>
   return typeof value === 'object' && value !== null && 'rows' in value && Array.isArray(value.rows);
 }
 
-async function lockRows(client: Client, prefix: string, batch: FlushBatch): Promise<Map<string, FeedRow>> {
+async function lockRows(client: Client, prefix: string, batch: FlushBatch): Promise<Map<string, Watermark>> {
   const { rows } = await client.query<{ feed: string; seq: string; generation: string }>({
     name: 'tickgate_flush_rows',
     text: `SELECT feed, seq, generation FROM ${prefix}_feed_watermarks WHERE feed = ANY($1) ORDER BY feed FOR NO KEY UPDATE`,
@@ -138,7 +138,7 @@ async function lockRows(client: Client, prefix: string, batch: FlushBatch): Prom
   return new Map(rows.map((row) => [row.feed, { seq: Number(row.seq), generation: row.generation }]));
 }
 
-function sameRows(actual: ReadonlyMap<string, FeedRow>, assumed: ReadonlyMap<string, FeedRow>): boolean {
+function sameRows(actual: ReadonlyMap<string, Watermark>, assumed: ReadonlyMap<string, Watermark>): boolean {
   for (const [feed, row] of assumed) {
     const now = actual.get(feed);
     if (now === undefined || now.seq !== row.seq || now.generation !== row.generation) return false;

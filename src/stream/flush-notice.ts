@@ -17,9 +17,6 @@ export interface FlushNotice {
   readonly bars: readonly MinuteBar[];
 }
 
-/** Requests to whichever coordinator leads. */
-export type CoordinatorRequest = 'flush';
-
 const feedRow = z.tuple([z.string(), z.string(), z.number()]);
 const barRow = z.tuple([
   z.string(),

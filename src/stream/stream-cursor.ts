@@ -37,10 +37,3 @@ export function parseResumeToken(text: string): StreamCursor | undefined {
 export function idMillis(id: string): number {
   return Number(id.slice(0, id.indexOf('-')));
 }
-
-/** Order of stream ids `ms-n`. */
-export function compareIds(a: string, b: string): number {
-  const [aMs = 0, aN = 0] = a.split('-').map(Number);
-  const [bMs = 0, bN = 0] = b.split('-').map(Number);
-  return aMs - bMs || aN - bN;
-}

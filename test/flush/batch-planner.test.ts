@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import * as assert from 'uvu/assert';
-import type { FeedRow } from '../../src/flush/chain-filter.ts';
+import type { Watermark } from '../../src/flush/chain-filter.ts';
 import {
   type BatchLimits,
   type FlushBatch,
@@ -18,7 +18,7 @@ import { entryOf, frameOf, skipFrame, ticksOf } from './tick-frames.ts';
 const test = suite('flush batch');
 const START = 1_764_576_000_000_000;
 const LIMITS: BatchLimits = { maxTicks: 1_000, maxDays: 366 };
-const ROWS = new Map<string, FeedRow>([
+const ROWS = new Map<string, Watermark>([
   ['f', { seq: 5, generation: 'G' }],
   ['g', { seq: 0, generation: 'H' }],
 ]);
@@ -38,7 +38,7 @@ const frame = (prev: number, seq: number, count = 1, days = 0): EntryFrame =>
 const plan = (
   entries: readonly ReadEntry[],
   limits: BatchLimits = LIMITS,
-  rows: ReadonlyMap<string, FeedRow> = ROWS,
+  rows: ReadonlyMap<string, Watermark> = ROWS,
 ): FlushBatch => planBatch(entries, rows, limits, new TickColumns());
 
 const seqs = (batch: FlushBatch): string => batch.frames.map((taken) => `${taken.feed}${taken.frame.seq}`).join(' ');
@@ -227,7 +227,7 @@ function flushInPieces(staleShare: number): void {
         if (stale < staleShare) last.set(feed, (last.get(feed) ?? 0) - frames);
         return entryOf(String(at), list, { feed, generation });
       });
-      let rows: ReadonlyMap<string, FeedRow> = ROWS;
+      let rows: ReadonlyMap<string, Watermark> = ROWS;
       let rest = entries;
       const stored = new Map<string, number[]>([...ROWS.keys()].map((feed) => [feed, []]));
       for (let batches = 0; rest.length > 0; batches++) {

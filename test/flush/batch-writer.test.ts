@@ -1,6 +1,6 @@
 import * as assert from 'uvu/assert';
 import { writeBatch } from '../../src/flush/batch-writer.ts';
-import type { FeedRow } from '../../src/flush/chain-filter.ts';
+import type { Watermark } from '../../src/flush/chain-filter.ts';
 import { BatchEncoder } from '../../src/flush/batch-encoder.ts';
 import { planBatch } from '../../src/flush/batch-planner.ts';
 import { TickColumns } from '../../src/market/tick-columns.ts';
@@ -34,7 +34,7 @@ test.before.each(() => {
 
 /** Writes three ticks as the feed's next frame. */
 async function write(prices: readonly number[] = [1, 2, 3], meanwhile?: (target: string) => Promise<unknown>) {
-  const rows = new Map<string, FeedRow>([['f', { seq: position, generation: 'G' }]]);
+  const rows = new Map<string, Watermark>([['f', { seq: position, generation: 'G' }]]);
   const ticks = prices.map((price) => ({ symbol: 'COMI', price, volume: 1, timeMicros: START }));
   const entries = [entryOf('1-0', [frameOf(position, position + 1, ticks)])];
   const batch = planBatch(entries, rows, { maxTicks: 100, maxDays: 10 }, new TickColumns());

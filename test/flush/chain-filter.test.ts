@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import * as assert from 'uvu/assert';
-import { ChainFilter, type ChainVerdict, type FeedRow } from '../../src/flush/chain-filter.ts';
+import { ChainFilter, type ChainVerdict, type Watermark } from '../../src/flush/chain-filter.ts';
 import { suite } from '../support/suite.ts';
 
 const test = suite('chain filter');
@@ -15,7 +15,7 @@ function classify(filter: ChainFilter, frames: readonly Frame[]): ChainVerdict[]
   });
 }
 
-const ROWS = new Map<string, FeedRow>([
+const ROWS = new Map<string, Watermark>([
   ['f', { seq: 5, generation: 'G' }],
   ['g', { seq: 0, generation: 'H' }],
 ]);

@@ -1,5 +1,5 @@
 import * as assert from 'uvu/assert';
-import type { FeedRow } from '../../src/flush/chain-filter.ts';
+import type { Watermark } from '../../src/flush/chain-filter.ts';
 import { DivergenceDetector, type FeedObservation } from '../../src/flush/divergence-detector.ts';
 import { suite } from '../support/suite.ts';
 
@@ -7,7 +7,7 @@ const test = suite('place judge');
 
 const state = (
   position: number,
-  row: FeedRow | undefined,
+  row: Watermark | undefined,
   generation = 'G',
   run = 'run-1',
   feed = 'f',
@@ -18,8 +18,8 @@ const state = (
   position,
   row,
 });
-const rowAt = (seq: number, generation = 'G'): FeedRow => ({ seq, generation });
-const rows = (row: FeedRow | undefined, feed = 'f'): Map<string, FeedRow> =>
+const rowAt = (seq: number, generation = 'G'): Watermark => ({ seq, generation });
+const rows = (row: Watermark | undefined, feed = 'f'): Map<string, Watermark> =>
   new Map(row === undefined ? [] : [[feed, row]]);
 
 const OBSERVATIONS: ReadonlyArray<readonly [what: string, observation: FeedObservation, isSuspicious: boolean]> = [

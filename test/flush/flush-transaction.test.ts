@@ -1,7 +1,7 @@
 import type { Client } from 'pg';
 import * as assert from 'uvu/assert';
 import { BatchEncoder } from '../../src/flush/batch-encoder.ts';
-import type { FeedRow } from '../../src/flush/chain-filter.ts';
+import type { Watermark } from '../../src/flush/chain-filter.ts';
 import { planBatch } from '../../src/flush/batch-planner.ts';
 import {
   type EncodedBatch,
@@ -40,7 +40,7 @@ test.before.each(async () => {
   await database.client.query(`INSERT INTO ${prefix}_feed_watermarks VALUES ('f', 5, 'G', 'A'), ('g', 0, 'H', '')`);
 });
 
-const ASSUMED = new Map<string, FeedRow>([
+const ASSUMED = new Map<string, Watermark>([
   ['f', { seq: 5, generation: 'G' }],
   ['g', { seq: 0, generation: 'H' }],
 ]);

@@ -1,4 +1,4 @@
-import type { ChainFilter, FeedRow } from '../../src/flush/chain-filter.ts';
+import type { ChainFilter, Watermark } from '../../src/flush/chain-filter.ts';
 import { DivergenceDetector, type FeedObservation } from '../../src/flush/divergence-detector.ts';
 import { FlushTransaction, type ModelAdvance } from './database-model.ts';
 import type { ModelFrame } from './feed-model.ts';
@@ -11,7 +11,7 @@ type Steps<T> = Generator<Call<unknown>, T, void>;
 /** What one transaction is to store; see `flush/batch-planner.ts`. */
 interface Batch {
   readonly read: ModelPage;
-  readonly rows: ReadonlyMap<string, FeedRow>;
+  readonly rows: ReadonlyMap<string, Watermark>;
   readonly frames: readonly ModelFrame[];
   readonly advances: readonly ModelAdvance[];
   readonly passed: readonly ModelEntry[];
@@ -28,7 +28,7 @@ export class CoordinatorModel {
   readonly #world: World;
   readonly #detector = new DivergenceDetector();
   #observed: readonly FeedObservation[] = [];
-  #rows = new Map<string, FeedRow>();
+  #rows = new Map<string, Watermark>();
   #cursor = NO_ENTRY;
   #run = '';
   #streamId: string | undefined;
@@ -95,7 +95,7 @@ export class CoordinatorModel {
     return false;
   }
 
-  *#prepare(after: number, known: ReadonlyMap<string, FeedRow>): Steps<Batch> {
+  *#prepare(after: number, known: ReadonlyMap<string, Watermark>): Steps<Batch> {
     const read = yield* this.#read(after);
     const { database, redis, rules } = this.#world;
     const unknown = read.entries.filter((entry) => known.get(entry.feed)?.generation !== entry.generation);
@@ -121,7 +121,7 @@ export class CoordinatorModel {
   }
 
   /** `planBatch`, with frames instead of ticks. */
-  #plan(read: ModelPage, rows: ReadonlyMap<string, FeedRow>): Batch {
+  #plan(read: ModelPage, rows: ReadonlyMap<string, Watermark>): Batch {
     const { rules, framesABatch } = this.#world;
     const filter: ChainFilter = rules.newFilter(rows);
     const frames: ModelFrame[] = [];
@@ -330,7 +330,7 @@ export class CoordinatorModel {
   }
 }
 
-function isAsAssumed({ feed, generation, from }: ModelAdvance, rows: ReadonlyMap<string, FeedRow>): boolean {
+function isAsAssumed({ feed, generation, from }: ModelAdvance, rows: ReadonlyMap<string, Watermark>): boolean {
   const now = rows.get(feed);
   return now !== undefined && now.seq === from && now.generation === generation;
 }

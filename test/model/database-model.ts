@@ -1,9 +1,9 @@
-import type { FeedRow } from '../../src/flush/chain-filter.ts';
+import type { Watermark } from '../../src/flush/chain-filter.ts';
 import type { ModelFrame } from './feed-model.ts';
 import { ServiceFailure } from './model-call.ts';
 import { ContractBroken, type ModelRules } from './model-rules.ts';
 
-export interface ModelRow extends FeedRow {
+export interface ModelRow extends Watermark {
   readonly writer: string;
 }
 

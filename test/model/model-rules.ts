@@ -6,7 +6,7 @@ import {
   renewFeed,
   prepareRenewal,
 } from '../buffer/feed-state-rules.ts';
-import { ChainFilter, type FeedRow } from '../../src/flush/chain-filter.ts';
+import { ChainFilter, type Watermark } from '../../src/flush/chain-filter.ts';
 
 /**
  * The rules a model runs by. `PRODUCTION_RULES` are the functions and classes of `src/` themselves; a mutation replaces
@@ -19,7 +19,7 @@ export interface ModelRules {
   readonly appendFrames: typeof appendFrames;
   readonly invalidateFeed: typeof invalidateFeed;
   readonly mayTrimStale: typeof mayTrimStale;
-  newFilter(rows: ReadonlyMap<string, FeedRow>): ChainFilter;
+  newFilter(rows: ReadonlyMap<string, Watermark>): ChainFilter;
 
   /** `pg_try_advisory_xact_lock` at the start of a flush. */
   readonly takesFlushLock: boolean;

@@ -1,6 +1,6 @@
 import type { FeedState } from '../../src/stream/feed-state.ts';
 import { appendFrames, openFeed, renewFeed } from '../buffer/feed-state-rules.ts';
-import { ChainFilter, type ChainVerdict, type FeedRow } from '../../src/flush/chain-filter.ts';
+import { ChainFilter, type ChainVerdict, type Watermark } from '../../src/flush/chain-filter.ts';
 import { type ModelRules, PRODUCTION_RULES } from './model-rules.ts';
 
 /** A rule made wrong. Each must be found out by the model: that is the proof that the rule is needed, and tested. */
@@ -27,9 +27,9 @@ class FilterWithoutWatermark extends ChainFilter {
 }
 
 class FilterWithoutGeneration extends ChainFilter {
-  readonly #rows: ReadonlyMap<string, FeedRow>;
+  readonly #rows: ReadonlyMap<string, Watermark>;
 
-  constructor(rows: ReadonlyMap<string, FeedRow>) {
+  constructor(rows: ReadonlyMap<string, Watermark>) {
     super(rows);
     this.#rows = rows;
   }
