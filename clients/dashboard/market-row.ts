@@ -1,5 +1,5 @@
-/** What the store says of a symbol; times are microseconds since the Unix epoch. */
-export interface BoardRow {
+/** A symbol as the store has it; times are microseconds since the Unix epoch. */
+export interface StoredSymbol {
   readonly symbol: string;
   readonly price: number;
   readonly timeMicros: number;
@@ -48,7 +48,7 @@ export class MarketRow {
   move: -1 | 0 | 1 = 0;
   /** Counts changes of price, so that a table sees that there was one. */
   moves = 0;
-  #board: BoardRow | undefined;
+  #board: StoredSymbol | undefined;
   #since: CountedTick[] = [];
 
   constructor(symbol: string) {
@@ -72,7 +72,7 @@ export class MarketRow {
     return change === undefined || reference === undefined || reference === 0 ? undefined : change / reference;
   }
 
-  applyBoard(board: BoardRow): void {
+  applyBoard(board: StoredSymbol): void {
     this.#board = board;
     this.#since = this.#since.filter((tick) => tick.timeMicros > board.timeMicros);
     this.#sumUp();

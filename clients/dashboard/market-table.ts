@@ -1,5 +1,5 @@
 import type { MarketRow } from './market-row.ts';
-import { compareRows, isSortColumn, nextOrder, type RowOrder } from './row-order.ts';
+import { compareRows, isSortColumn, nextOrder, type SortOrder } from './sort-order.ts';
 import { RowView } from './row-view.ts';
 
 /** Order by figures that change is looked at again so often: rows that jump with each tick cannot be read. */
@@ -21,7 +21,7 @@ export class MarketTable {
   /** Views that do not show what their rows hold. */
   readonly #waiting = new Set<RowView>();
   readonly #screen: IntersectionObserver;
-  #order: RowOrder = { column: 'symbol', direction: 'ascending' };
+  #order: SortOrder = { column: 'symbol', direction: 'ascending' };
   #filter = '';
   #shown: readonly RowView[] = [];
   #isOrderOld = false;
@@ -86,7 +86,7 @@ export class MarketTable {
     return view;
   }
 
-  #sort(order: RowOrder): void {
+  #sort(order: SortOrder): void {
     this.#order = order;
     this.#isOrderOld = true;
     this.#orderedMs = Number.NEGATIVE_INFINITY;

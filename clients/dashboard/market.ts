@@ -1,4 +1,4 @@
-import { type BoardRow, MarketRow, type RowTick } from './market-row.ts';
+import { type StoredSymbol, MarketRow, type RowTick } from './market-row.ts';
 
 /** Every symbol of a day, as the store has it. */
 export interface Board {
@@ -6,7 +6,7 @@ export interface Board {
   readonly date: string | undefined;
   readonly beginMicros: number;
   readonly endMicros: number;
-  readonly rows: readonly BoardRow[];
+  readonly rows: readonly StoredSymbol[];
 }
 
 export interface MarketTick extends RowTick {

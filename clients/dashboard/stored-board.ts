@@ -1,6 +1,6 @@
 import { parseIsoMicros } from '../../src/market/tick.ts';
 import type { Board } from './market.ts';
-import type { BoardRow } from './market-row.ts';
+import type { StoredSymbol } from './market-row.ts';
 
 /** What became of asking for the board. */
 export type BoardAnswer =
@@ -62,7 +62,7 @@ export function parseBoard(answer: unknown): Board {
   };
 }
 
-function toRow(value: unknown): BoardRow {
+function toRow(value: unknown): StoredSymbol {
   const fields = fieldsOf(value);
   const day = fieldsOf(fields['day']);
   return {

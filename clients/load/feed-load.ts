@@ -3,7 +3,7 @@ import { Latency, type LatencySummary } from './latency.ts';
 import type { LoadClock } from './load-clock.ts';
 import { dueMsOf, frameNumberOf, type LoadPlan, type LoadSchedule, scheduleOf } from './load-plan.ts';
 import { loadFrame, loadSymbol } from './load-ticks.ts';
-import { SentTally } from './tick-tally.ts';
+import { SentTally } from './sent-tally.ts';
 
 /** Frames handed to one feed in one turn: the others and the sockets get theirs too. */
 const MAX_FRAMES_A_TURN = 256;

@@ -1,6 +1,6 @@
 import type { FeedCounts, FeedLatencies } from './feed-load.ts';
 import type { LoadPlan } from './load-plan.ts';
-import type { SentTicks } from './tick-tally.ts';
+import type { SentTicks } from './sent-tally.ts';
 
 export type ToFeedProcess =
   | {

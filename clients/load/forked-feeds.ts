@@ -11,7 +11,7 @@ import type {
 } from './feed-process-messages.ts';
 import type { LoadClock } from './load-clock.ts';
 import type { LoadPlan } from './load-plan.ts';
-import { SentTally } from './tick-tally.ts';
+import { SentTally } from './sent-tally.ts';
 
 /** From the sources or compiled, as this module. */
 const PROGRAM = new URL(import.meta.url.endsWith('.ts') ? './feed-process.ts' : './feed-process.js', import.meta.url);

@@ -6,7 +6,7 @@ import { type LiveSink, scanLive } from './live-scan.ts';
 import type { LoadClock } from './load-clock.ts';
 import { LoadSocket } from './load-socket.ts';
 import { loadFingerprint, loadPriceOf, loadSymbol, loadSymbolOf } from './load-ticks.ts';
-import type { TickTally } from './tick-tally.ts';
+import type { TickChecksum } from './sent-tally.ts';
 
 export interface SubscriberOptions {
   readonly url: string;
@@ -75,7 +75,7 @@ export class LoadSubscriber implements LiveSink {
     });
   }
 
-  get tally(): TickTally {
+  get tally(): TickChecksum {
     return { count: this.#count, fingerprint: this.#fingerprint };
   }
 

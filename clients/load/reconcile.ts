@@ -1,4 +1,4 @@
-import type { TickTally } from './tick-tally.ts';
+import type { TickChecksum } from './sent-tally.ts';
 
 /** What one side sent and the other got, as far as verdicts need it. Counts of ticks. */
 export interface Reconciliation {
@@ -19,8 +19,8 @@ export interface Reconciliation {
 
 export interface SubscriberRecord {
   readonly mode: 'all' | 'latest';
-  readonly expected: TickTally;
-  readonly got: TickTally;
+  readonly expected: TickChecksum;
+  readonly got: TickChecksum;
   readonly dropped: number;
   readonly wrong: number;
   readonly disorder: number;

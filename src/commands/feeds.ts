@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { loadConfig } from '../config.ts';
 import { UsageError } from '../errors.ts';
-import { listFeeds, resetFeed, type FeedRow } from '../store/operator-queries.ts';
+import { listFeeds, resetFeed, type ListedFeed } from '../store/operator-queries.ts';
 import { withStore } from '../store/store-session.ts';
 import { print } from './print.ts';
 
@@ -43,7 +43,7 @@ function unconfirmed(feed: string): UsageError {
   );
 }
 
-function describeFeeds(feeds: readonly FeedRow[]): string {
+function describeFeeds(feeds: readonly ListedFeed[]): string {
   if (feeds.length === 0) return 'no feed has committed anything yet';
   const width = Math.max(...feeds.map((row) => row.feed.length));
   return feeds
@@ -55,6 +55,6 @@ function describeFeeds(feeds: readonly FeedRow[]): string {
     .join('\n');
 }
 
-function toJson({ updatedMs, ...row }: FeedRow): object {
+function toJson({ updatedMs, ...row }: ListedFeed): object {
   return { ...row, updatedAt: new Date(updatedMs).toISOString() };
 }

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { loadConfig } from '../config.ts';
-import { listGaps, type GapRow, type Listing } from '../store/operator-queries.ts';
+import { listGaps, type ListedGap, type Listing } from '../store/operator-queries.ts';
 import { withStore } from '../store/store-session.ts';
 import { addListingOptions, type ListingOptions } from './listing-options.ts';
 import { print } from './print.ts';
@@ -15,7 +15,7 @@ export function registerGaps(program: Command): void {
   );
 }
 
-function describe({ rows, total }: Listing<GapRow>): string {
+function describe({ rows, total }: Listing<ListedGap>): string {
   if (rows.length === 0) return 'no gaps';
   const head = total > rows.length ? `${total} gaps, the latest ${rows.length}:` : `${total} gaps:`;
   const lines = rows.map(
@@ -24,6 +24,6 @@ function describe({ rows, total }: Listing<GapRow>): string {
   return [head, ...lines].join('\n');
 }
 
-function toJson({ declaredMs, ...row }: GapRow): object {
+function toJson({ declaredMs, ...row }: ListedGap): object {
   return { ...row, declaredAt: new Date(declaredMs).toISOString() };
 }

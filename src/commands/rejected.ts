@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { Unpackr } from 'msgpackr';
 import { loadConfig } from '../config.ts';
-import { listRejected, type Listing, type RejectedRow } from '../store/operator-queries.ts';
+import { listRejected, type Listing, type ListedRejection } from '../store/operator-queries.ts';
 import { withStore } from '../store/store-session.ts';
 import { addListingOptions, type ListingOptions } from './listing-options.ts';
 import { print } from './print.ts';
@@ -18,7 +18,7 @@ export function registerRejected(program: Command): void {
   );
 }
 
-function describe({ rows, total }: Listing<RejectedRow>): string {
+function describe({ rows, total }: Listing<ListedRejection>): string {
   if (rows.length === 0) return 'no rejected ticks';
   const head = total > rows.length ? `${total} rejected ticks, the latest ${rows.length}:` : `${total} rejected ticks:`;
   const lines = rows.map(
@@ -28,7 +28,7 @@ function describe({ rows, total }: Listing<RejectedRow>): string {
   return [head, ...lines].join('\n');
 }
 
-function toJson(row: RejectedRow): object {
+function toJson(row: ListedRejection): object {
   return {
     feed: row.feed,
     seq: row.seq,

@@ -1,3 +1,4 @@
+import type { LastTick } from '../market/last-tick.ts';
 import type { MinuteBar } from '../market/minute-bar.ts';
 
 /** An entry of the Redis Stream as this stage needs it; see buffer/stream-reader.ts. */
@@ -26,14 +27,6 @@ export interface TailPage {
 export interface StreamTail {
   /** At most `maxEntries` entries after the id (undefined: from the start). Rejects while Redis is away. */
   read(after: string | undefined, maxEntries: number): Promise<TailPage>;
-}
-
-export interface LastTick {
-  readonly symbol: string;
-  readonly timeMicros: number;
-  readonly price: number;
-  /** Undefined where only the price is known. */
-  readonly volume: number | undefined;
 }
 
 /** What is stored, for snapshots and for bars of the minutes under way. */

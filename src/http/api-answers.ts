@@ -1,8 +1,10 @@
 import { z } from 'zod';
+import { BAR_INTERVALS, type BarInterval } from '../market/bar-interval.ts';
+import type { LastTick } from '../market/last-tick.ts';
+import type { MarketBoard } from '../market/market-board.ts';
 import type { MinuteBar } from '../market/minute-bar.ts';
 import { formatMicros } from '../market/tick.ts';
-import type { ApiBoard, ApiLastTick, ApiTick, ApiTopSymbol } from './api-ports.ts';
-import { API_INTERVALS, type ApiInterval } from './api-requests.ts';
+import type { ApiTick, ApiTopSymbol } from './api-ports.ts';
 
 export interface ErrorAnswer {
   readonly error: string;
@@ -33,7 +35,7 @@ export interface BarAnswer {
 }
 export interface BarsAnswer {
   readonly symbol: string;
-  readonly interval: ApiInterval;
+  readonly interval: BarInterval;
   readonly bars: readonly BarAnswer[];
   readonly next: string | null;
 }
@@ -98,7 +100,7 @@ export const lastAnswer: z.ZodType<LastAnswer> = z
 export const barsAnswer: z.ZodType<BarsAnswer> = z
   .object({
     symbol: name,
-    interval: z.enum(API_INTERVALS),
+    interval: z.enum(BAR_INTERVALS),
     bars: z.array(z.object({ time: time.meta({ description: 'when the bar begins' }), ...traded })),
     next: time.nullable().meta({ description: 'hand it back as `from` for the bars after these; null at the end' }),
   })
@@ -139,7 +141,7 @@ export const boardAnswer: z.ZodType<BoardAnswer> = z
   })
   .meta({ id: 'Board' });
 
-export function toLastAnswer(ticks: readonly ApiLastTick[]): LastAnswer {
+export function toLastAnswer(ticks: readonly LastTick[]): LastAnswer {
   return {
     ticks: ticks.map((tick) => ({
       symbol: tick.symbol,
@@ -153,7 +155,7 @@ export function toLastAnswer(ticks: readonly ApiLastTick[]): LastAnswer {
 /** @param bars ascending @param isFull whether there may be more after them */
 export function toBarsAnswer(
   symbol: string,
-  interval: ApiInterval,
+  interval: BarInterval,
   bars: readonly MinuteBar[],
   isFull: boolean,
 ): BarsAnswer {
@@ -195,7 +197,7 @@ export function toTopAnswer(date: string, top: readonly ApiTopSymbol[]): TopAnsw
   };
 }
 
-export function toBoardAnswer(board: ApiBoard): BoardAnswer {
+export function toBoardAnswer(board: MarketBoard): BoardAnswer {
   const hasBounds = board.endMicros > 0;
   return {
     date: board.day ?? null,

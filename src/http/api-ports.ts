@@ -1,19 +1,14 @@
+import type { BarInterval } from '../market/bar-interval.ts';
+import type { LastTick } from '../market/last-tick.ts';
+import type { MarketBoard } from '../market/market-board.ts';
 import type { MinuteBar } from '../market/minute-bar.ts';
 import type { AccessTokens } from './access-tokens.ts';
-import type { ApiInterval, ApiTopOrder } from './api-requests.ts';
+import type { ApiTopOrder } from './api-requests.ts';
 
 export interface ApiTick {
   readonly timeMicros: number;
   readonly price: number;
   readonly volume: number;
-}
-
-export interface ApiLastTick {
-  readonly symbol: string;
-  readonly timeMicros: number;
-  readonly price: number;
-  /** Undefined where only the price is known. */
-  readonly volume: number | undefined;
 }
 
 /** From inclusive, to exclusive, microseconds since the Unix epoch. */
@@ -24,7 +19,7 @@ interface MicrosRange {
 
 export interface ApiBarQuery extends MicrosRange {
   readonly symbol: string;
-  readonly interval: ApiInterval;
+  readonly interval: BarInterval;
   readonly limit: number;
   readonly newestFirst: boolean;
 }
@@ -42,37 +37,13 @@ export interface ApiTopSymbol {
   readonly turnoverMillionths: number;
 }
 
-export interface ApiBoardRow {
-  readonly symbol: string;
-  readonly previous: { readonly close: number; readonly closeMicros: number } | undefined;
-  readonly day:
-    | {
-        readonly open: number;
-        readonly high: number;
-        readonly low: number;
-        readonly close: number;
-        readonly closeMicros: number;
-        readonly volume: number;
-        readonly trades: number;
-        readonly turnoverMillionths: number;
-      }
-    | undefined;
-}
-
-export interface ApiBoard {
-  readonly day: string | undefined;
-  readonly beginMicros: number;
-  readonly endMicros: number;
-  readonly rows: readonly ApiBoardRow[];
-}
-
 /**
  * What is stored, as the API reads it. Every call answers or rejects within a bounded time; it rejects with a
  * `StoreUnavailableError` or `StoreSchemaError` when the database cannot be read.
  */
 export interface ApiQueries {
   symbols(): Promise<readonly string[]>;
-  lastTicks(symbols?: readonly string[]): Promise<readonly ApiLastTick[]>;
+  lastTicks(symbols?: readonly string[]): Promise<readonly LastTick[]>;
   bars(query: ApiBarQuery): Promise<readonly MinuteBar[]>;
   /** Rejects with a `UsageError` for a cursor that no page gave. */
   ticks(query: ApiTickQuery): Promise<{ readonly ticks: readonly ApiTick[]; readonly nextCursor: string | undefined }>;
@@ -82,7 +53,7 @@ export interface ApiQueries {
     readonly limit: number;
   }): Promise<readonly ApiTopSymbol[]>;
   /** @param day default: the last one with ticks */
-  board(day: string | undefined): Promise<ApiBoard>;
+  board(day: string | undefined): Promise<MarketBoard>;
 }
 
 export interface ApiDependencies {

@@ -1,9 +1,8 @@
 import { z } from 'zod';
+import { BAR_INTERVALS, type BarInterval } from '../market/bar-interval.ts';
 import { DAY_MICROS, isSymbol, MAX_SYMBOL_LENGTH, MIN_TIME_MICROS, parseIsoMicros } from '../market/tick.ts';
 
-/** What the routes are asked for, parsed from the query of the address. Unknown and repeated names are refused. */
-export const API_INTERVALS = ['1m', '5m', '15m', '1h', '1d'] as const;
-export type ApiInterval = (typeof API_INTERVALS)[number];
+/** Requests of the API's routes, parsed from the query of the address. Unknown and repeated names are refused. */
 export type ApiTopOrder = 'volume' | 'turnover' | 'trades';
 
 export interface LastRequest {
@@ -11,7 +10,7 @@ export interface LastRequest {
 }
 export interface BarsRequest {
   readonly symbol: string;
-  readonly interval: ApiInterval;
+  readonly interval: BarInterval;
   readonly from?: number | undefined;
   readonly to?: number | undefined;
   readonly limit: number;
@@ -114,7 +113,7 @@ export const lastRequest: z.ZodType<LastRequest> = z.strictObject({ symbols });
 export const barsRequest: z.ZodType<BarsRequest> = z
   .strictObject({
     symbol,
-    interval: oneOf(API_INTERVALS, '1m', 'width of a bar; a day begins at midnight of the exchange'),
+    interval: oneOf(BAR_INTERVALS, '1m', 'width of a bar; a day begins at midnight of the exchange'),
     from: time('first bar begins then or later; without it the newest bars before `to` are given'),
     to: time('bars begin before that; default: all there are'),
     limit: limit(MAX_BARS, 500),

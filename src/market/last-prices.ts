@@ -1,6 +1,6 @@
 import type { SymbolTable } from '../market/symbol-table.ts';
 import type { TickColumns } from '../market/tick-columns.ts';
-import type { LastTick } from './fanout-ports.ts';
+import type { LastTick } from './last-tick.ts';
 import type { OutgoingTick } from './frames/fragment-writer.ts';
 
 const INITIAL_SYMBOLS = 512;

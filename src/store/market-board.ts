@@ -1,37 +1,7 @@
 import type { Client, Pool } from 'pg';
 import { z } from 'zod';
+import type { DayTrading, MarketBoard } from '../market/market-board.ts';
 import { loadSql } from './sql-file.ts';
-
-/** What the bars of a day say of one symbol; volumes in shares, `turnoverMillionths` in millionths of the currency. */
-export interface DayTrading {
-  readonly open: number;
-  readonly high: number;
-  readonly low: number;
-  readonly close: number;
-  readonly closeMicros: number;
-  readonly volume: number;
-  readonly trades: number;
-  readonly turnoverMillionths: number;
-}
-
-/** A symbol as a board shows it. */
-export interface BoardRow {
-  readonly symbol: string;
-  /** The last price before the day; undefined where the symbol is new. */
-  readonly previous: { readonly close: number; readonly closeMicros: number } | undefined;
-  /** Undefined where nothing was traded on that day. */
-  readonly day: DayTrading | undefined;
-}
-
-export interface MarketBoard {
-  /** `2025-12-01`, a day of the zone; undefined while nothing is stored. */
-  readonly day: string | undefined;
-  /** Its bounds in microseconds, begin inclusive, end exclusive; 0 while there are no rows. */
-  readonly beginMicros: number;
-  readonly endMicros: number;
-  /** Sorted by symbol. */
-  readonly rows: readonly BoardRow[];
-}
 
 const micros = z.coerce.number();
 const previousSchema = z.tuple([z.number(), z.number()]).transform(([close, closeMicros]) => ({ close, closeMicros }));

@@ -2,7 +2,8 @@ import type { Client, Pool } from 'pg';
 import { z } from 'zod';
 import { loadSql } from './sql-file.ts';
 
-export interface FeedRow {
+/** How far a feed is durable. */
+export interface ListedFeed {
   readonly feed: string;
   /** Every frame up to it is durable. */
   readonly seq: number;
@@ -12,10 +13,11 @@ export interface FeedRow {
   readonly updatedMs: number;
 }
 
-export interface RejectedRow {
+/** A tick that could not be stored. */
+export interface ListedRejection {
   readonly feed: string;
   readonly seq: number;
-  /** Place of the tick in its frame, from 0. */
+  /** Index of the tick in its frame, from 0. */
   readonly index: number;
   readonly reason: string;
   /** The tick as the buffer held it. */
@@ -23,7 +25,8 @@ export interface RejectedRow {
   readonly rejectedMs: number;
 }
 
-export interface GapRow {
+/** A gap that a feed declared. */
+export interface ListedGap {
   readonly feed: string;
   /** The gap lies after this frame … */
   readonly afterSeq: number;
@@ -46,11 +49,11 @@ export interface ListingQuery {
 const count = z.coerce.number();
 
 /** Watermarks of all feeds. */
-export async function listFeeds(db: Client | Pool, prefix: string): Promise<readonly FeedRow[]> {
+export async function listFeeds(db: Client | Pool, prefix: string): Promise<readonly ListedFeed[]> {
   const result = await db.query(loadSql('./sql/list-feeds.sql', { prefix }));
   const schema = z
     .object({ feed: z.string(), seq: count, generation: z.string(), writer: z.string(), updated_ms: count })
-    .transform(({ updated_ms: updatedMs, ...row }): FeedRow => ({ ...row, updatedMs }));
+    .transform(({ updated_ms: updatedMs, ...row }): ListedFeed => ({ ...row, updatedMs }));
   return z.array(schema).parse(result.rows);
 }
 
@@ -68,7 +71,7 @@ export async function listRejected(
   db: Client | Pool,
   prefix: string,
   query: ListingQuery,
-): Promise<Listing<RejectedRow>> {
+): Promise<Listing<ListedRejection>> {
   const result = await db.query(loadSql('./sql/list-rejected.sql', { prefix }), [query.feed ?? null, query.limit]);
   const schema = z.object({
     feed: z.string(),
@@ -92,7 +95,7 @@ export async function listRejected(
 }
 
 /** Gaps that feeds have declared. */
-export async function listGaps(db: Client | Pool, prefix: string, query: ListingQuery): Promise<Listing<GapRow>> {
+export async function listGaps(db: Client | Pool, prefix: string, query: ListingQuery): Promise<Listing<ListedGap>> {
   const result = await db.query(loadSql('./sql/list-gaps.sql', { prefix }), [query.feed ?? null, query.limit]);
   const schema = z.object({ feed: z.string(), after_seq: count, next_seq: count, declared_ms: count, total: count });
   const found = z.array(schema).parse(result.rows);

@@ -1,6 +1,8 @@
 import type { Client, Pool, QueryArrayResult } from 'pg';
 import { z } from 'zod';
 import { UsageError } from '../errors.ts';
+import type { BarInterval } from '../market/bar-interval.ts';
+import type { LastTick } from '../market/last-tick.ts';
 import type { MinuteBar } from '../market/minute-bar.ts';
 import { loadSql } from './sql-file.ts';
 
@@ -9,14 +11,6 @@ export interface StoredTick {
   readonly timeMicros: number;
   readonly price: number;
   readonly volume: number;
-}
-
-export interface LastTick {
-  readonly symbol: string;
-  readonly timeMicros: number;
-  readonly price: number;
-  /** Undefined where retention has dropped the tick and only its bar is left. */
-  readonly volume: number | undefined;
 }
 
 export interface TickPage {
@@ -30,9 +24,6 @@ export interface MicrosRange {
   readonly fromMicros: number;
   readonly toMicros: number;
 }
-
-export type BarInterval = '1m' | '5m' | '15m' | '1h' | '1d';
-export const BAR_INTERVALS: readonly BarInterval[] = ['1m', '5m', '15m', '1h', '1d'];
 
 export interface BarQuery extends MicrosRange {
   readonly symbol: string;

@@ -1,5 +1,6 @@
 import * as assert from 'uvu/assert';
-import { readBoard, type BoardRow } from '../../src/store/market-board.ts';
+import type { BoardRow } from '../../src/market/market-board.ts';
+import { readBoard } from '../../src/store/market-board.ts';
 import { suite } from '../support/suite.ts';
 import { barsOf, storeBatch, type TestTick } from './batches.ts';
 import { openFreshDatabase, type FreshDatabase } from './fresh-database.ts';

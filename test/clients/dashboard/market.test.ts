@@ -1,5 +1,5 @@
 import * as assert from 'uvu/assert';
-import type { BoardRow } from '../../../clients/dashboard/market-row.ts';
+import type { StoredSymbol } from '../../../clients/dashboard/market-row.ts';
 import { type Board, Market } from '../../../clients/dashboard/market.ts';
 import { suite } from '../../support/suite.ts';
 
@@ -7,7 +7,7 @@ const test = suite('market of the page');
 const BEGIN = 1_000_000_000;
 const END = 2_000_000_000;
 
-const row = (symbol: string, price: number, at: number, rest: Partial<BoardRow> = {}): BoardRow => ({
+const row = (symbol: string, price: number, at: number, rest: Partial<StoredSymbol> = {}): StoredSymbol => ({
   symbol,
   price,
   timeMicros: BEGIN + at,
@@ -15,7 +15,7 @@ const row = (symbol: string, price: number, at: number, rest: Partial<BoardRow> 
   day: undefined,
   ...rest,
 });
-const board = (...rows: BoardRow[]): Board => ({ date: '2025-12-01', beginMicros: BEGIN, endMicros: END, rows });
+const board = (...rows: StoredSymbol[]): Board => ({ date: '2025-12-01', beginMicros: BEGIN, endMicros: END, rows });
 const tick = (symbol: string, price: number, volume: number, at: number, isSnapshot = false) => ({
   symbol,
   price,

@@ -1,7 +1,7 @@
 import * as assert from 'uvu/assert';
 import { dueMsOf, frameNumberOf, scheduleOf } from '../../../clients/load/load-plan.ts';
 import { loadFrame, loadSymbol } from '../../../clients/load/load-ticks.ts';
-import { SentTally } from '../../../clients/load/tick-tally.ts';
+import { SentTally } from '../../../clients/load/sent-tally.ts';
 import { suite } from '../../support/suite.ts';
 import { PLAN } from './plan.ts';
 

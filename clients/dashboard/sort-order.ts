@@ -4,7 +4,7 @@ const SORTABLE = ['symbol', 'price', 'change', 'ratio', 'volume', 'trades', 'tim
 export type SortColumn = (typeof SORTABLE)[number];
 export type SortDirection = 'ascending' | 'descending';
 
-export interface RowOrder {
+export interface SortOrder {
   readonly column: SortColumn;
   readonly direction: SortDirection;
 }
@@ -14,13 +14,13 @@ export function isSortColumn(name: string | undefined): name is SortColumn {
 }
 
 /** What a click on a column's head makes of the order: figures begin with the largest, names with A. */
-export function nextOrder(order: RowOrder, column: SortColumn): RowOrder {
+export function nextOrder(order: SortOrder, column: SortColumn): SortOrder {
   if (order.column !== column) return { column, direction: column === 'symbol' ? 'ascending' : 'descending' };
   return { column, direction: order.direction === 'ascending' ? 'descending' : 'ascending' };
 }
 
 /** Rows without the figure come last in both directions; rows with equal ones stand by their names. */
-export function compareRows(order: RowOrder): (a: MarketRow, b: MarketRow) => number {
+export function compareRows(order: SortOrder): (a: MarketRow, b: MarketRow) => number {
   const sign = order.direction === 'ascending' ? 1 : -1;
   const byName = (a: MarketRow, b: MarketRow): number => (a.symbol < b.symbol ? -1 : a.symbol > b.symbol ? 1 : 0);
   if (order.column === 'symbol') return (a, b) => sign * byName(a, b);

@@ -1,7 +1,7 @@
 import { loadFingerprint, loadSymbolOf } from './load-ticks.ts';
 
-/** A set of ticks as two numbers: how many, and the sum of their fingerprints. */
-export interface TickTally {
+/** Checksum of a set of ticks, whatever their order: how many, and the sum of their fingerprints. */
+export interface TickChecksum {
   readonly count: number;
   readonly fingerprint: number;
 }
@@ -44,7 +44,7 @@ export class SentTally {
   }
 
   /** The ticks of some symbols together. */
-  of(symbols: Iterable<number>): TickTally {
+  of(symbols: Iterable<number>): TickChecksum {
     let count = 0;
     let fingerprint = 0;
     for (const symbol of symbols) {
@@ -54,7 +54,7 @@ export class SentTally {
     return { count, fingerprint };
   }
 
-  all(): TickTally {
+  all(): TickChecksum {
     return this.of(this.#counts.keys());
   }
 }

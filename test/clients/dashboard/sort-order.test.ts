@@ -1,6 +1,6 @@
 import * as assert from 'uvu/assert';
 import { MarketRow } from '../../../clients/dashboard/market-row.ts';
-import { compareRows, isSortColumn, nextOrder, type RowOrder } from '../../../clients/dashboard/row-order.ts';
+import { compareRows, isSortColumn, nextOrder, type SortOrder } from '../../../clients/dashboard/sort-order.ts';
 import { suite } from '../../support/suite.ts';
 
 const test = suite('order of rows');
@@ -12,7 +12,7 @@ const rowWith = (symbol: string, price: number, previousClose?: number): MarketR
 };
 const ROWS = [rowWith('B', 20, 10), rowWith('NONE', Number.NaN), rowWith('A', 10, 20), rowWith('C', 20, 40)];
 
-const CASES: ReadonlyArray<readonly [RowOrder, string]> = [
+const CASES: ReadonlyArray<readonly [SortOrder, string]> = [
   [{ column: 'symbol', direction: 'ascending' }, 'A B C NONE'],
   [{ column: 'symbol', direction: 'descending' }, 'NONE C B A'],
   [{ column: 'price', direction: 'ascending' }, 'A B C NONE'],
@@ -28,7 +28,7 @@ for (const [order, expected] of CASES) {
 }
 
 test('a second click turns the order round; another column begins anew', () => {
-  let order: RowOrder = { column: 'symbol', direction: 'ascending' };
+  let order: SortOrder = { column: 'symbol', direction: 'ascending' };
   const seen = (['symbol', 'volume', 'volume', 'volume', 'symbol'] as const).map((column) => {
     order = nextOrder(order, column);
     return order.direction;
