@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { loadConfig } from '../config.ts';
 import { connectBuffer } from '../gateway/command-buffer.ts';
-import { print } from './print.ts';
+import { print } from './terminal.ts';
 
 export function registerBufferSize(program: Command): void {
   program

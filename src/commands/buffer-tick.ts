@@ -15,7 +15,7 @@ import {
   type RejectReason,
   type Tick,
 } from '../market/tick.ts';
-import { print } from './print.ts';
+import { print } from './terminal.ts';
 
 const ACK_DEADLINE_MS = 15_000;
 

@@ -1,10 +1,10 @@
-import { type Command, InvalidArgumentError } from 'commander';
+import type { Command } from 'commander';
 import { loadConfig } from '../config.ts';
 import { Flusher, flushObserver } from '../gateway/flusher.ts';
 import type { MetricsServer } from '../http/metrics-routes.ts';
 import { GatewayMetrics } from '../metrics/gateway-metrics.ts';
-import { print } from './print.ts';
-import { untilSignal } from './until-signal.ts';
+import { secondsBetween } from './options.ts';
+import { print, untilSignal } from './terminal.ts';
 
 const MAX_INTERVAL_SECONDS = 3_600;
 
@@ -15,7 +15,7 @@ export function registerDaemon(program: Command): void {
     .option(
       '--flush-interval <seconds>',
       'longest time a tick waits for a flush (default: FLUSH_INTERVAL_MS)',
-      parseSeconds,
+      secondsBetween(0.001, MAX_INTERVAL_SECONDS),
     )
     .action(async (options: { readonly flushInterval?: number }, command: Command) => {
       const config = loadConfig(process.env);
@@ -37,12 +37,4 @@ export function registerDaemon(program: Command): void {
 async function serveMetrics(host: string, port: number, metrics: GatewayMetrics): Promise<MetricsServer> {
   const { MetricsServer } = await import('../http/metrics-routes.ts');
   return MetricsServer.start(host, port, metrics);
-}
-
-function parseSeconds(text: string): number {
-  const seconds = Number(text);
-  if (text.trim() === '' || !(seconds >= 0.001 && seconds <= MAX_INTERVAL_SECONDS)) {
-    throw new InvalidArgumentError(`seconds from 0.001 to ${MAX_INTERVAL_SECONDS} are expected`);
-  }
-  return seconds;
 }

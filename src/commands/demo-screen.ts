@@ -17,11 +17,11 @@ const SHORTEST_MEASURE_MS = 400;
 const CLEAR_LINE = '\u001b[2K';
 const whole = new Intl.NumberFormat('en');
 
-/** Shows the demo's numbers: on a terminal in place, elsewhere as a line a second. */
+/** The demo's numbers: on a terminal drawn over themselves, elsewhere a line a second. */
 export class DemoScreen {
   readonly #out: Pick<WriteStream, 'write' | 'isTTY'>;
-  #shownLines = 0;
-  #shownAtMs = Number.NEGATIVE_INFINITY;
+  #drawnLines = 0;
+  #writtenAtMs = Number.NEGATIVE_INFINITY;
   #before = { published: 0, atMs: 0 };
   #ratePerSecond = 0;
 
@@ -31,9 +31,9 @@ export class DemoScreen {
 
   show(numbers: DemoNumbers, nowMs: number): void {
     this.#measure(numbers, nowMs);
-    if (this.#out.isTTY) this.#showInPlace(numbers);
-    else if (nowMs - this.#shownAtMs >= LINE_EVERY_MS) {
-      this.#shownAtMs = nowMs;
+    if (this.#out.isTTY) this.#redraw(numbers);
+    else if (nowMs - this.#writtenAtMs >= LINE_EVERY_MS) {
+      this.#writtenAtMs = nowMs;
       this.#out.write(`${this.#line(numbers)}\n`);
     }
   }
@@ -45,7 +45,7 @@ export class DemoScreen {
     this.#before = { published, atMs: nowMs };
   }
 
-  #showInPlace(numbers: DemoNumbers): void {
+  #redraw(numbers: DemoNumbers): void {
     const lines = [
       `live page     ${numbers.url}`,
       `published     ${padded(numbers.published)}   ${whole.format(Math.round(this.#ratePerSecond))} ticks/s`,
@@ -55,8 +55,8 @@ export class DemoScreen {
       `last flush    ${padded(numbers.lastFlush?.rows)}   rows in ${Math.round(numbers.lastFlush?.ms ?? 0)} ms`,
       'Ctrl-C ends.',
     ];
-    const up = this.#shownLines > 0 ? `\u001b[${this.#shownLines}A` : '';
-    this.#shownLines = lines.length;
+    const up = this.#drawnLines > 0 ? `\u001b[${this.#drawnLines}A` : '';
+    this.#drawnLines = lines.length;
     this.#out.write(up + lines.map((line) => `${CLEAR_LINE}${line}\n`).join(''));
   }
 

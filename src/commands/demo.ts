@@ -11,9 +11,8 @@ import { setupDatabase } from '../store/setup-database.ts';
 import { withStore } from '../store/store-session.ts';
 import { type DemoNumbers, DemoScreen } from './demo-screen.ts';
 import { MarketFeed } from './market-feed.ts';
-import { print } from './print.ts';
-import { MAX_SECONDS, parseSeconds } from './seconds-option.ts';
-import { untilSignal } from './until-signal.ts';
+import { MAX_SECONDS, parseSeconds } from './options.ts';
+import { isJsonAsked, print, untilSignal } from './terminal.ts';
 
 const TICKS_PER_SECOND = 2_000;
 const USUAL_PORT = 8_080;
@@ -25,8 +24,7 @@ export function registerDemo(program: Command): void {
     .description('everything at once: Redis and TimescaleDB, a gateway, and a made-up market of EGX shares')
     .option('--seconds <seconds>', 'ends after so long; default: with Ctrl-C', parseSeconds)
     .action(async (options: { readonly seconds?: number }, command: Command) => {
-      const asJson: unknown = command.optsWithGlobals()['json'];
-      const out = asJson === true ? process.stderr : process.stdout;
+      const out = isJsonAsked(command) ? process.stderr : process.stdout;
       const say = (line: string): void => void out.write(`${line}\n`);
       const config = await demoConfig(say);
       const stop = new AbortController();

@@ -7,7 +7,7 @@ import { describeRedisAddress, redisDatabase, redisOptions } from '../buffer/red
 import { loadConfig, type Config } from '../config.ts';
 import { describeError } from '../errors.ts';
 import { diagnoseStore, failed, type Finding } from '../store/diagnose-store.ts';
-import { print } from './print.ts';
+import { print } from './terminal.ts';
 
 const REDIS_TIMEOUT_MS = 5_000;
 /** XTRIM MINID. */
@@ -85,7 +85,7 @@ function diagnoseSettings(config: Config): readonly Finding[] {
   return findings;
 }
 
-/** Looks at Redis and everything the buffer needs of it. Never throws for what it finds. */
+/** Checks Redis and everything the buffer needs of it. Never throws: a failure is a finding. */
 async function diagnoseRedis(config: Config): Promise<readonly Finding[]> {
   const findings: Finding[] = [];
   let link: RedisLink | undefined;

@@ -3,7 +3,7 @@ import { loadConfig } from '../config.ts';
 import { UsageError } from '../errors.ts';
 import { listFeeds, resetFeed, type ListedFeed } from '../store/operator-queries.ts';
 import { withStore } from '../store/store-session.ts';
-import { print } from './print.ts';
+import { print } from './terminal.ts';
 
 interface FeedsOptions {
   readonly reset?: string;

@@ -4,7 +4,7 @@ import { StoreUnavailableError } from '../errors.ts';
 import { Flusher } from '../gateway/flusher.ts';
 import { connectBuffer } from '../gateway/command-buffer.ts';
 import { decodeFlushNotice } from '../stream/flush-notice.ts';
-import { print } from './print.ts';
+import { print } from './terminal.ts';
 
 const LEADER_DEADLINE_MS = 30_000;
 const POLL_MS = 50;
@@ -40,7 +40,7 @@ async function flushByLeader(config: Config): Promise<number> {
       throw new StoreUnavailableError(
         `the coordinator that leads has not emptied the buffer in ${LEADER_DEADLINE_MS / 1000} s`,
         {
-          remedy: 'look at /readyz or the log of the daemon',
+          remedy: 'see /readyz or the log of the daemon',
         },
       );
     }

@@ -2,8 +2,8 @@ import type { Command } from 'commander';
 import { loadConfig } from '../config.ts';
 import { listGaps, type ListedGap, type Listing } from '../store/operator-queries.ts';
 import { withStore } from '../store/store-session.ts';
-import { addListingOptions, type ListingOptions } from './listing-options.ts';
-import { print } from './print.ts';
+import { addListingOptions, type ListingOptions } from './options.ts';
+import { print } from './terminal.ts';
 
 export function registerGaps(program: Command): void {
   addListingOptions(program.command('gaps').description('what feeds declared they can no longer supply')).action(

@@ -1,12 +1,13 @@
-import { SingleBar } from 'cli-progress';
-import { type Command, InvalidArgumentError } from 'commander';
+import type { Command } from 'commander';
 import type { LoadPlan } from '../../clients/load/load-plan.ts';
 import { formatLoadResult } from '../../clients/load/load-result.ts';
 import { type LoadProgress, runLoad } from '../../clients/load/run-load.ts';
 import { loadConfig } from '../config.ts';
 import { describeError, StoreUnavailableError, UsageError } from '../errors.ts';
 import { gatewayUrl } from './gateway-url.ts';
-import { print } from './print.ts';
+import { oneOf, wholeBetween } from './options.ts';
+import { ProgressBar } from './progress-bar.ts';
+import { print } from './terminal.ts';
 
 interface LoadOptions {
   readonly url?: string;
@@ -33,17 +34,17 @@ export function registerLoad(program: Command): void {
     .command('load')
     .description('load test of a gateway: feeds by the clock, subscribers, latencies, and whether everything arrived')
     .option('--url <url>', 'the gateway; default: GATEWAY_HOST and GATEWAY_PORT')
-    .option('--feeds <count>', 'feeds', whole(1, MAX_FEEDS), 1)
-    .option('--rate <ticks>', 'ticks a second, all feeds together', whole(1, 100_000_000), 10_000)
-    .option('--frame <ticks>', 'ticks a frame', whole(1, 5_000), 50)
-    .option('--symbols <count>', 'distinct symbols', whole(1, MAX_SYMBOLS), 250)
-    .option('--subscribers <count>', 'dashboards', whole(0, MAX_SUBSCRIBERS), 0)
+    .option('--feeds <count>', 'feeds', wholeBetween(1, MAX_FEEDS), 1)
+    .option('--rate <ticks>', 'ticks a second, all feeds together', wholeBetween(1, 100_000_000), 10_000)
+    .option('--frame <ticks>', 'ticks a frame', wholeBetween(1, 5_000), 50)
+    .option('--symbols <count>', 'distinct symbols', wholeBetween(1, MAX_SYMBOLS), 250)
+    .option('--subscribers <count>', 'dashboards', wholeBetween(0, MAX_SUBSCRIBERS), 0)
     .option('--subscribe <count|*>', 'symbols each of them names; * is every symbol', subscription, '*')
     .option('--mode <mode>', 'all, or latest: only the newest tick per symbol', oneOf(['all', 'latest']), 'all')
     .option('--codec <codec>', 'of the dashboards: msgpack or json', oneOf(['msgpack', 'json']), 'msgpack')
-    .option('--duration <seconds>', 'time that is measured', whole(1, 86_400), 30)
-    .option('--warm-up <seconds>', 'time before it', whole(0, 3_600), 3)
-    .option('--settle <seconds>', 'how long the last ticks may take', whole(1, 3_600), 15)
+    .option('--duration <seconds>', 'time that is measured', wholeBetween(1, 86_400), 30)
+    .option('--warm-up <seconds>', 'time before it', wholeBetween(0, 3_600), 3)
+    .option('--settle <seconds>', 'how long the last ticks may take', wholeBetween(1, 3_600), 15)
     .option(
       '--until <what>',
       'committed, or acked for a gateway that nobody flushes',
@@ -57,9 +58,9 @@ export function registerLoad(program: Command): void {
       const stop = new AbortController();
       const onSignal = (): void => stop.abort();
       process.once('SIGINT', onSignal);
-      const progress = new LoadBar(plan);
+      const progress = new LoadProgressBar(plan);
       try {
-        const result = await runLoad(plan, { onProgress: (now) => progress.show(now), signal: stop.signal });
+        const result = await runLoad(plan, { onProgress: (now) => progress.update(now), signal: stop.signal });
         progress.stop();
         print(command, formatLoadResult(result), result);
         if (result.failures.length > 0) process.exitCode = 1;
@@ -97,26 +98,20 @@ function planOf(options: LoadOptions, url: string, token: string | undefined): L
   };
 }
 
-/** A bar on a terminal; elsewhere nothing, so that logs stay clean. */
-class LoadBar {
-  readonly #bar: SingleBar | undefined;
+/** Progress by the plan's clock. Ticks on their way are drawn as missing ones. */
+class LoadProgressBar {
+  readonly #bar: ProgressBar;
   readonly #totalSeconds: number;
 
   constructor(plan: LoadPlan) {
     this.#totalSeconds = Math.round((plan.warmUpMs + plan.durationMs) / 1_000);
-    if (!process.stderr.isTTY) return;
-    this.#bar = new SingleBar({
-      format:
-        '{bar} {value}/{total} s | sent {sent} | acknowledged −{acked} | committed −{committed} | delivered {delivered}',
-      stream: process.stderr,
-      hideCursor: true,
-    });
-    this.#bar.start(this.#totalSeconds, 0, { sent: 0, acked: 0, committed: 0, delivered: 0 });
+    const format =
+      '{bar} {value}/{total} s | sent {sent} | acknowledged −{acked} | committed −{committed} | delivered {delivered}';
+    this.#bar = new ProgressBar(format, this.#totalSeconds, { sent: 0, acked: 0, committed: 0, delivered: 0 });
   }
 
-  /** What is still on its way is shown as what is missing. */
-  show({ elapsedMs, sentTicks, ackedTicks, committedTicks, deliveries }: LoadProgress): void {
-    this.#bar?.update(Math.max(0, Math.min(this.#totalSeconds, Math.floor(elapsedMs / 1_000))), {
+  update({ elapsedMs, sentTicks, ackedTicks, committedTicks, deliveries }: LoadProgress): void {
+    this.#bar.update(Math.max(0, Math.min(this.#totalSeconds, Math.floor(elapsedMs / 1_000))), {
       sent: sentTicks,
       acked: sentTicks - ackedTicks,
       committed: sentTicks - committedTicks,
@@ -125,27 +120,10 @@ class LoadBar {
   }
 
   stop(): void {
-    this.#bar?.stop();
+    this.#bar.stop();
   }
 }
 
-function whole(min: number, max: number): (text: string) => number {
-  return (text) => {
-    const number = /^\d+$/.test(text) ? Number(text) : Number.NaN;
-    if (!(number >= min && number <= max))
-      throw new InvalidArgumentError(`a whole number from ${min} to ${max} is expected`);
-    return number;
-  };
-}
-
 function subscription(text: string): number | '*' {
-  return text === '*' ? '*' : whole(1, MAX_SYMBOLS)(text);
-}
-
-function oneOf<T extends string>(choices: readonly T[]): (text: string) => T {
-  return (text) => {
-    const found = choices.find((choice) => choice === text);
-    if (found === undefined) throw new InvalidArgumentError(`${choices.join(' or ')} is expected`);
-    return found;
-  };
+  return text === '*' ? '*' : wholeBetween(1, MAX_SYMBOLS)(text);
 }

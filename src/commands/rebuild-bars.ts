@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { loadConfig } from '../config.ts';
 import { rebuildBars, type RebuildReport } from '../store/rebuild-bars.ts';
 import { withStore } from '../store/store-session.ts';
-import { print } from './print.ts';
+import { print, showSteps } from './terminal.ts';
 
 interface RebuildBarsOptions {
   readonly from?: string;
@@ -27,16 +27,11 @@ export function registerRebuildBars(program: Command): void {
           from: options.from,
           to: options.to,
           deleteEmpty: options.deleteEmpty === true,
-          onSlice: showProgress,
+          onSlice: (done, total) => showSteps('day', done, total),
         }),
       );
       print(command, describe(report), report);
     });
-}
-
-function showProgress(done: number, total: number): void {
-  if (!process.stderr.isTTY || total < 2) return;
-  process.stderr.write(done === total ? '\r\u001B[K' : `\rday ${done} of ${total}`);
 }
 
 function describe(report: RebuildReport): string {

@@ -3,8 +3,8 @@ import { Unpackr } from 'msgpackr';
 import { loadConfig } from '../config.ts';
 import { listRejected, type Listing, type ListedRejection } from '../store/operator-queries.ts';
 import { withStore } from '../store/store-session.ts';
-import { addListingOptions, type ListingOptions } from './listing-options.ts';
-import { print } from './print.ts';
+import { addListingOptions, type ListingOptions } from './options.ts';
+import { print } from './terminal.ts';
 
 export function registerRejected(program: Command): void {
   addListingOptions(program.command('rejected').description('ticks that could not be stored, and why')).action(
@@ -55,7 +55,7 @@ export function describeRaw(raw: Buffer): string {
     );
     if (typeof text === 'string') return text;
   } catch {
-    // Neither: shown as bytes.
+    // Neither: printed as bytes.
   }
   return `0x${raw.toString('hex')}`;
 }

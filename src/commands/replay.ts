@@ -1,4 +1,3 @@
-import { SingleBar } from 'cli-progress';
 import type { Command } from 'commander';
 import { CsvError } from '../../clients/csv/csv-error.ts';
 import { type CsvInspection, inspectCsv, readTicks } from '../../clients/csv/tick-csv.ts';
@@ -8,10 +7,10 @@ import { fitsSpan } from '../../clients/feed/feed-frame.ts';
 import { pace } from '../../clients/simulator/pace-ticks.ts';
 import { loadConfig } from '../config.ts';
 import { StoreUnavailableError, UsageError } from '../errors.ts';
-import { isFeedName } from '../protocol/feed-request.ts';
 import { gatewayUrl } from './gateway-url.ts';
-import { print } from './print.ts';
-import { parseSpeed } from './speed-option.ts';
+import { checkFeedOption, parseSpeed } from './options.ts';
+import { ProgressBar } from './progress-bar.ts';
+import { print } from './terminal.ts';
 
 interface ReplayOptions {
   readonly speed: number | 'max';
@@ -34,13 +33,9 @@ export function registerReplay(program: Command): void {
     .option('--feed <name>', 'name of the feed; default: made from the content')
     .option('--url <url>', 'the gateway; default: GATEWAY_HOST and GATEWAY_PORT')
     .option('--no-wait', 'until acknowledged, not until committed')
-    .option('--live', 'show the ticks live even at --speed max')
+    .option('--live', 'deliver the ticks live even at --speed max')
     .action(async (file: string, options: ReplayOptions, command: Command) => {
-      if (options.feed !== undefined && !isFeedName(options.feed)) {
-        throw new UsageError(`--feed ${JSON.stringify(options.feed)} is not a feed name`, {
-          remedy: 'use letters, digits, . _ : - (64 at the most)',
-        });
-      }
+      if (options.feed !== undefined) checkFeedOption(options.feed);
       const summary = await inspect(file);
       const result = await replay(file, summary, options);
       const rejected = result.rejected === 0 ? '' : `, ${result.rejected} rejected (tickgate rejected lists them)`;
@@ -152,42 +147,37 @@ function* cutBySpan(batch: readonly CsvTick[]): Generator<CsvTick[]> {
   if (frame.length > 0) yield frame;
 }
 
-/** A bar on a terminal; elsewhere nothing, so that logs stay clean. */
+/** Progress in rows, drawn a few times a second however many frames are answered. */
 class ReplayProgress {
-  readonly #bar: SingleBar | undefined;
+  readonly #bar: ProgressBar;
   #acked = 0;
   #committed = 0;
-  #shownMs = 0;
+  #drawnMs = 0;
 
   constructor(rows: number) {
-    if (!process.stderr.isTTY) return;
-    this.#bar = new SingleBar({
-      format: '{bar} {percentage}% | {value}/{total} rows committed, {acked} acknowledged | {duration_formatted}',
-      stream: process.stderr,
-      hideCursor: true,
-    });
-    this.#bar.start(rows, 0, { acked: 0 });
+    const format = '{bar} {percentage}% | {value}/{total} rows committed, {acked} acknowledged | {duration_formatted}';
+    this.#bar = new ProgressBar(format, rows, { acked: 0 });
   }
 
   acked(seq: number): void {
     this.#acked = Math.max(this.#acked, seq);
-    this.#show(false);
+    this.#draw(false);
   }
 
   committed(seq: number): void {
     this.#committed = Math.max(this.#committed, seq);
-    this.#show(false);
+    this.#draw(false);
   }
 
   stop(): void {
-    this.#show(true);
-    this.#bar?.stop();
+    this.#draw(true);
+    this.#bar.stop();
   }
 
-  #show(isLast: boolean): void {
+  #draw(isLast: boolean): void {
     const nowMs = Date.now();
-    if (!isLast && nowMs - this.#shownMs < PROGRESS_MS) return;
-    this.#shownMs = nowMs;
-    this.#bar?.update(this.#committed, { acked: this.#acked });
+    if (!isLast && nowMs - this.#drawnMs < PROGRESS_MS) return;
+    this.#drawnMs = nowMs;
+    this.#bar.update(this.#committed, { acked: this.#acked });
   }
 }

@@ -1,8 +1,7 @@
 import type { Command } from 'commander';
 import { loadConfig } from '../config.ts';
 import { startGateway } from '../gateway/gateway.ts';
-import { print } from './print.ts';
-import { untilSignal } from './until-signal.ts';
+import { print, untilSignal } from './terminal.ts';
 
 export function registerServe(program: Command): void {
   program

@@ -3,7 +3,7 @@ import { loadConfig } from '../config.ts';
 import { setupDatabase, type SetupReport } from '../store/setup-database.ts';
 import { withStore } from '../store/store-session.ts';
 import { describeEdition } from '../store/timescale-edition.ts';
-import { print } from './print.ts';
+import { print } from './terminal.ts';
 
 export function registerSetupDb(program: Command): void {
   program

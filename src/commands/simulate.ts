@@ -1,4 +1,4 @@
-import { type Command, InvalidArgumentError } from 'commander';
+import type { Command } from 'commander';
 import { FileJournal } from '../../clients/feed/feed-journal.ts';
 import type { FeedConnectionState } from '../../clients/feed/feed-link.ts';
 import { EGX_LISTINGS } from '../../clients/simulator/egx-listings.ts';
@@ -12,14 +12,11 @@ import {
 import { SimulationError } from '../../clients/simulator/simulation-error.ts';
 import { loadConfig } from '../config.ts';
 import { describeError, UsageError } from '../errors.ts';
-import { isFeedName } from '../protocol/feed-request.ts';
 import { MAX_FUTURE_MICROS } from '../market/tick.ts';
 import { gatewayUrl } from './gateway-url.ts';
 import { MarketFeed } from './market-feed.ts';
-import { print } from './print.ts';
-import { parseSpeed } from './speed-option.ts';
-import { MAX_SECONDS, parseSeconds } from './seconds-option.ts';
-import { untilSignal } from './until-signal.ts';
+import { checkFeedOption, MAX_SECONDS, parsePositive, parseSeconds, parseSpeed } from './options.ts';
+import { print, untilSignal } from './terminal.ts';
 
 interface SimulateOptions {
   readonly seed: string;
@@ -95,7 +92,7 @@ async function simulate(options: SimulateOptions): Promise<SimulateResult> {
     ticks,
     speed: options.speed,
     stamp,
-    // A session of the past as fast as it goes is a backfill: stored, not shown live.
+    // A session of the past as fast as it goes is a backfill: stored, not delivered live.
     live: stamp === 'wall' || options.speed !== 'max',
     ...(options.journal === undefined ? {} : { journal: openJournal(options.journal) }),
     onState: sayState(url),
@@ -113,11 +110,7 @@ async function simulate(options: SimulateOptions): Promise<SimulateResult> {
 
 /** @throws {UsageError} */
 function refuseBadOptions({ feed, date, ramadan, now, url }: SimulateOptions): void {
-  if (!isFeedName(feed)) {
-    throw new UsageError(`--feed ${JSON.stringify(feed)} is not a feed name`, {
-      remedy: 'use letters, digits, . _ : - (64 at the most)',
-    });
-  }
+  checkFeedOption(feed);
   if (url !== undefined && !/^(?:ws|http)s?:\/\/[^/]/.test(url)) {
     throw new UsageError(`--url ${JSON.stringify(url)} is not an address`, { remedy: 'such as http://127.0.0.1:8080' });
   }
@@ -172,10 +165,4 @@ function sayState(url: string): (state: FeedConnectionState) => void {
 function parseSymbols(text: string): number | readonly string[] {
   if (/^\d+$/.test(text)) return Number(text);
   return text.split(',').map((symbol) => symbol.trim());
-}
-
-function parsePositive(text: string): number {
-  const number = Number(text);
-  if (text.trim() === '' || !(number > 0)) throw new InvalidArgumentError('a number above 0 is expected');
-  return number;
 }

@@ -94,8 +94,8 @@ function describe(addresses: StackAddresses): string {
 
 /** Without the password, which is for `stack env` alone. */
 function describeJson(addresses: StackAddresses): string {
-  const { postgresPassword: _secret, ...shown } = addresses;
-  return JSON.stringify({ up: true, ...shown });
+  const { postgresPassword: _secret, ...printable } = addresses;
+  return JSON.stringify({ up: true, ...printable });
 }
 
 function shellQuote(value: string): string {

@@ -5,7 +5,7 @@ import { loadConfig } from '../config.ts';
 import { StoreUnavailableError, UsageError } from '../errors.ts';
 import { formatMicros, isSymbol } from '../market/tick.ts';
 import { gatewayUrl } from './gateway-url.ts';
-import { untilSignal } from './until-signal.ts';
+import { isJsonAsked, untilSignal } from './terminal.ts';
 
 interface TailOptions {
   readonly url?: string;
@@ -15,17 +15,17 @@ interface TailOptions {
 export function registerTail(program: Command): void {
   program
     .command('tail')
-    .description('shows live ticks in the terminal, until Ctrl-C')
+    .description('prints live ticks in the terminal, until Ctrl-C')
     .argument('[symbols...]', 'such as COMI SWDY; none: every symbol')
     .option('--url <url>', 'the gateway; default: GATEWAY_HOST and GATEWAY_PORT')
-    .option('--latest', 'only the newest tick of a symbol where ticks come faster than they can be shown')
+    .option('--latest', 'only the newest tick of a symbol where ticks come faster than they can be printed')
     .action(async (symbols: readonly string[], options: TailOptions, command: Command) => {
       for (const symbol of symbols) {
         if (!isSymbol(symbol))
           throw new UsageError(`${JSON.stringify(symbol)} is not a symbol`, { remedy: 'name symbols such as COMI' });
       }
       const config = loadConfig(process.env);
-      const asJson = command.optsWithGlobals()['json'] === true;
+      const asJson = isJsonAsked(command);
       const client = nodeLiveClient({
         url: options.url ?? gatewayUrl(config),
         token: config.tickgateToken,

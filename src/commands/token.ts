@@ -4,14 +4,15 @@ import { randomId } from '../base/random-id.ts';
 import { UsageError } from '../errors.ts';
 import { isFeedName } from '../protocol/feed-request.ts';
 import { isSymbol } from '../market/tick.ts';
-import { print } from './print.ts';
 import { addTokenRow, type NewTokenRow } from './tokens-file.ts';
+import { collect, collectOneOf } from './options.ts';
+import { print } from './terminal.ts';
 
-type Role = 'feed' | 'live';
+const ROLES = ['feed', 'live'] as const;
 
 interface TokenOptions {
   readonly name: string;
-  readonly role: readonly Role[];
+  readonly role: ReadonlyArray<(typeof ROLES)[number]>;
   readonly feed?: readonly string[];
   readonly symbol?: readonly string[];
   readonly file?: string;
@@ -22,9 +23,9 @@ const TOKEN_BYTES = 32;
 export function registerToken(program: Command): void {
   program
     .command('token')
-    .description('makes an access token and its row for GATEWAY_TOKENS_FILE; the token itself is shown once')
+    .description('makes an access token and its row for GATEWAY_TOKENS_FILE; the token itself is printed once')
     .requiredOption('--name <name>', 'whose token it is, such as egx-feed', parseName)
-    .requiredOption('--role <role>', 'feed publishes, live watches; may be given twice', collectRole)
+    .requiredOption('--role <role>', 'feed publishes, live watches; may be given twice', collectOneOf(ROLES))
     .option(
       '--feed <name>',
       'feed it may publish, * at the end for any; may be repeated (default: every feed)',
@@ -81,13 +82,4 @@ function parseName(text: string): string {
     throw new InvalidArgumentError('1 to 64 letters, digits, spaces and . _ : @ / - are expected');
   }
   return text;
-}
-
-function collectRole(text: string, before: readonly Role[] = []): Role[] {
-  if (text !== 'feed' && text !== 'live') throw new InvalidArgumentError('feed or live is expected');
-  return [...before, text];
-}
-
-function collect(text: string, before: readonly string[] = []): string[] {
-  return [...before, text];
 }

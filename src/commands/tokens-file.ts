@@ -30,7 +30,7 @@ export async function addTokenRow(file: string, row: NewTokenRow): Promise<void>
     const mode = await writeWithRow(handle, path, row);
     await handle.chmod(mode);
     await handle.sync();
-    // The gateway's own reading of the file is the judge, before it can see it.
+    // Validates by the gateway's own reader, before the gateway can see the file.
     new AccessTokens(beside)[Symbol.dispose]();
     await rename(beside, path);
   } catch (error) {
