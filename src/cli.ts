@@ -2,12 +2,13 @@
 import { Command, CommanderError } from 'commander';
 import { registerCommands } from './commands/catalog.ts';
 import { translateLegacyFlags } from './commands/legacy-flags.ts';
-import { describeSettings } from './config.ts';
+import { describeSettings, loadLogLevel } from './config.ts';
 import { describeError, TickgateError } from './errors.ts';
-import { rootLogger, setLogLevel } from './logger.ts';
+import { QUIET_LOG_LEVEL, rootLogger, setLogLevel } from './logger.ts';
 import { PACKAGE_VERSION } from './package-version.ts';
 
 const USAGE_EXIT_CODE = 2;
+const SERVICES: readonly string[] = ['serve', 'daemon'];
 
 async function buildProgram(argv: readonly string[]): Promise<Command> {
   const program = new Command('tickgate')
@@ -19,6 +20,7 @@ async function buildProgram(argv: readonly string[]): Promise<Command> {
     .configureOutput({
       outputError: (text, write) => write(`tickgate: ${text.trim().replace(/^error: /, '')}; see tickgate --help\n`),
     });
+  program.hook('preAction', (_program, action) => applyLogLevel(action.name()));
   await registerCommands(program, argv);
   const settings = describeSettings().map(
     ({ env, default: value, describe }) => `  ${env.padEnd(32)} ${describe}${value === '' ? '' : ` (${value})`}`,
@@ -28,7 +30,6 @@ async function buildProgram(argv: readonly string[]): Promise<Command> {
 }
 
 async function main(argv: readonly string[]): Promise<number> {
-  quietenLog(argv);
   try {
     const words = translateLegacyFlags(argv);
     const program = await buildProgram(words);
@@ -46,10 +47,14 @@ async function main(argv: readonly string[]): Promise<number> {
   }
 }
 
-/** Services log; a command that ends by itself says what happened in its one line, unless LOG_LEVEL asks for more. */
-function quietenLog(argv: readonly string[]): void {
-  const isService = argv.some((argument) => ['serve', 'daemon', '--daemon'].includes(argument));
-  if (!isService && process.env['LOG_LEVEL'] === undefined) setLogLevel('fatal');
+/**
+ * Services log; a command that ends by itself says what happened in its one line, unless LOG_LEVEL asks for more.
+ * @throws {UsageError} for a LOG_LEVEL that is none
+ */
+function applyLogLevel(command: string): void {
+  const quiet = SERVICES.includes(command) ? {} : { LOG_LEVEL: QUIET_LOG_LEVEL };
+  const asked = process.env['LOG_LEVEL'] ?? '';
+  setLogLevel(loadLogLevel(asked === '' ? quiet : { LOG_LEVEL: asked }));
 }
 
 // `tickgate tail | head`: a reader that has seen enough ends the command.

@@ -1,11 +1,14 @@
 import { UsageError } from './errors.ts';
 
-/** One row of the settings table: how a setting is read, what it is without being set, what it means. */
+/** Variables as in `process.env`. */
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/** One row of the settings table: the variable, its default, its parser, its meaning. */
 interface Setting<T> {
   readonly env: string;
   readonly default: T;
   readonly parse: (text: string) => T | undefined;
-  /** What a value must look like, for the message when it does not. */
+  /** Form of a value, for the message about one that has it not. */
   readonly expects: string;
   readonly describe: string;
   /** Secrets are never printed. */
@@ -298,27 +301,35 @@ const SETTINGS: { readonly [Name in keyof Config]: Setting<Config[Name]> } = {
 
 /**
  * Reads every setting from `env` once.
- * @throws {UsageError} naming the variable, what it holds (unless a secret) and what it must look like.
+ * @throws {UsageError} naming the variable, its value (unless a secret) and the form that is expected
+ * @example const config = loadConfig(process.env);
  */
-export function loadConfig(env: Readonly<Record<string, string | undefined>>): Config {
-  const values: Record<string, unknown> = {};
-  for (const [name, setting] of Object.entries(SETTINGS)) {
-    const raw = env[setting.env];
-    if (raw === undefined || raw === '') {
-      values[name] = setting.default;
-      continue;
-    }
-    const value = setting.parse(raw);
-    if (value === undefined) {
-      const shown = setting.secret === true ? 'the value' : JSON.stringify(raw);
-      throw new UsageError(`${setting.env}: ${shown} is not ${setting.expects}`, {
-        remedy: `set ${setting.env} to ${setting.expects}, or unset it (default: ${String(setting.default ?? 'none')})`,
-      });
-    }
-    values[name] = value;
-  }
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the loop above filled every name of the table
+export function loadConfig(env: Environment): Config {
+  const values = Object.fromEntries(
+    Object.entries(SETTINGS).map(([name, setting]: [string, Setting<unknown>]) => [name, readSetting(setting, env)]),
+  );
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- every name of the table has been filled
   return values as unknown as Config;
+}
+
+/**
+ * `LOG_LEVEL` alone, for a program that logs before it needs the other settings.
+ * @throws {UsageError} naming the variable and the choices
+ */
+export function loadLogLevel(env: Environment): LogLevel {
+  return readSetting(SETTINGS.logLevel, env);
+}
+
+/** An empty variable counts as one that is not set. */
+function readSetting<T>(setting: Setting<T>, env: Environment): T {
+  const raw = env[setting.env];
+  if (raw === undefined || raw === '') return setting.default;
+  const value = setting.parse(raw);
+  if (value !== undefined) return value;
+  const given = setting.secret === true ? 'the value' : JSON.stringify(raw);
+  throw new UsageError(`${setting.env}: ${given} is not ${setting.expects}`, {
+    remedy: `set ${setting.env} to ${setting.expects}, or unset it (default: ${String(setting.default ?? 'none')})`,
+  });
 }
 
 /** The settings table as text, for `--help` and the README. */

@@ -1,21 +1,18 @@
-/** Whose fault an error is: a client's is logged as `warn`, ours as `error`. */
-export type Fault = 'client' | 'ours';
-
 export interface TickgateErrorOptions {
-  /** What the reader can do about it: a sentence or the exact command. */
+  /** The way out for the reader: a sentence or the exact command. */
   readonly remedy: string;
   readonly cause?: unknown;
 }
 
 /**
- * Base of every error Tickgate throws on purpose. `message` names the thing that is wrong, `remedy` what mends it,
- * `code` is stable and may be matched by programs.
+ * Base of every error Tickgate throws on purpose. `message` names the thing that is wrong, `remedy` the way to mend
+ * it, `code` is stable and may be matched by programs.
+ * @example catch (error) { if (error instanceof TickgateError && error.shouldRetry()) await again(error.remedy); }
  */
 export abstract class TickgateError extends Error {
   abstract readonly code: string;
   /** Exit status of a command that ends with this error. */
   readonly exitCode: number = 1;
-  readonly fault: Fault = 'ours';
   readonly remedy: string;
 
   constructor(message: string, options: TickgateErrorOptions) {
@@ -34,7 +31,6 @@ export abstract class TickgateError extends Error {
 export class UsageError extends TickgateError {
   readonly code = 'usage';
   override readonly exitCode = 2;
-  override readonly fault = 'client';
 }
 
 /** Redis cannot be reached, refuses us, or is configured so that the promise would not hold. */
@@ -63,7 +59,7 @@ export class StoreSchemaError extends TickgateError {
   readonly code = 'store_schema';
 }
 
-/** Something that cannot happen by the rules of the contract. Always ours. */
+/** Broken invariant: the rules of the contract exclude it, so the program is wrong. */
 export class InvariantError extends TickgateError {
   readonly code = 'invariant';
   constructor(message: string) {

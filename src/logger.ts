@@ -1,15 +1,20 @@
 import { destination, pino, type Logger as PinoLogger } from 'pino';
+import type { LogLevel } from './config.ts';
 
 export type Logger = PinoLogger;
 
 /**
  * The root logger: JSON lines on standard error, so that a command's own line on standard output stays clean.
- * Written synchronously in small runs: a worker transport would lose the last lines at exit.
+ * Written synchronously: a worker transport would lose the last lines at exit. The level is `info` until the parsed
+ * setting is known, see {@link setLogLevel}.
  */
 export const rootLogger: Logger = pino(
-  { base: { pid: process.pid }, level: process.env['LOG_LEVEL'] ?? 'info', timestamp: pino.stdTimeFunctions.isoTime },
+  { base: { pid: process.pid }, level: 'info', timestamp: pino.stdTimeFunctions.isoTime },
   destination({ dest: 2, sync: true }),
 );
+
+/** Level of a command that ends by itself: it says what happened in its one line. */
+export const QUIET_LOG_LEVEL: LogLevel = 'fatal';
 
 /** One child per stage of the flow. */
 export const gatewayLogger: Logger = rootLogger.child({ stage: 'gateway' });
@@ -21,8 +26,8 @@ export const storeLogger: Logger = rootLogger.child({ stage: 'store' });
 export const httpLogger: Logger = rootLogger.child({ stage: 'http' });
 export const stackLogger: Logger = rootLogger.child({ stage: 'stack' });
 
-/** Sets the level of all loggers; a child does not follow its parent by itself. */
-export function setLogLevel(level: string): void {
+/** Sets the level of all loggers of the process; a child does not follow its parent by itself. */
+export function setLogLevel(level: LogLevel): void {
   const stages = [
     gatewayLogger,
     ingestLogger,

@@ -8,7 +8,6 @@ import {
   openSync,
   readFileSync,
   renameSync,
-  unlinkSync,
   writeSync,
 } from 'node:fs';
 import { dirname } from 'node:path';
@@ -237,9 +236,4 @@ function syncFolder(path: string): void {
   } finally {
     closeSync(fd);
   }
-}
-
-/** Removes a journal whose feed is done. */
-export function removeJournal(path: string): void {
-  unlinkSync(path);
 }

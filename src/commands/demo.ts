@@ -5,6 +5,7 @@ import { type Config, loadConfig } from '../config.ts';
 import { StoreUnavailableError, UsageError } from '../errors.ts';
 import { type Gateway, startGateway } from '../gateway/gateway.ts';
 import { connectBuffer, type OneOffBuffer } from '../gateway/command-buffer.ts';
+import { QUIET_LOG_LEVEL } from '../logger.ts';
 import { decodeFlushNotice } from '../stream/flush-notice.ts';
 import { ensureStack, stackEnvironment } from '../stack/ensure-stack.ts';
 import { setupDatabase } from '../store/setup-database.ts';
@@ -50,7 +51,7 @@ async function demoConfig(say: (line: string) => void): Promise<Config> {
   const addresses = await ensureStack({ onProgress: (line) => say(`stack: ${line}`) });
   // On servers that somebody else gave, a made-up market stays out of the real one's tables.
   const prefix = addresses.way === 'environment' ? { TICKS_PREFIX: 'demo' } : {};
-  const env = { ...prefix, ...process.env, ...stackEnvironment(addresses) };
+  const env = { LOG_LEVEL: QUIET_LOG_LEVEL, ...prefix, ...process.env, ...stackEnvironment(addresses) };
   return {
     ...loadConfig(env),
     gatewayHost: '127.0.0.1',

@@ -11,7 +11,7 @@ import type { CoordinatorObserver, CoordinatorState, CoordinatorStore } from '..
 import { FlushCoordinator } from '../flush/flush-coordinator.ts';
 import type { FlushBatch } from '../flush/batch-planner.ts';
 import { WRITE_AHEAD_BYTES } from '../flush/flush-transaction.ts';
-import { flushLogger, storeLogger } from '../logger.ts';
+import { flushLogger, setLogLevel, storeLogger } from '../logger.ts';
 import type { GatewayMetrics } from '../metrics/gateway-metrics.ts';
 import { checkSchema, type SchemaCheck } from '../store/check-schema.ts';
 import { FeedWatermarks } from '../store/feed-watermarks.ts';
@@ -86,6 +86,7 @@ export class Flusher implements AsyncDisposable {
 
   /** Starts, and goes on trying for whatever is not there yet. */
   start(): void {
+    setLogLevel(this.#config.logLevel);
     this.#reader.start();
     this.#requests.start();
     this.coordinator.start();

@@ -23,7 +23,7 @@ import { FeedRegistry } from '../ingest/feed-registry.ts';
 import { InternalFeed } from '../ingest/internal-feed.ts';
 import { FeedOpener } from '../ingest/feed-opener.ts';
 import { TokenFeeds } from '../ingest/token-feeds.ts';
-import { gatewayLogger } from '../logger.ts';
+import { gatewayLogger, setLogLevel } from '../logger.ts';
 import { GatewayMetrics } from '../metrics/gateway-metrics.ts';
 import { CloseCode } from '../protocol/close-codes.ts';
 import { decodeFlushNotice } from '../stream/flush-notice.ts';
@@ -54,6 +54,7 @@ const INTERNAL_FEEDS = 1;
  * @throws {UsageError} for settings that would be unsafe, or a port that is taken
  */
 export async function startGateway(config: Config): Promise<Gateway> {
+  setLogLevel(config.logLevel);
   const tokens = new AccessTokens(config.gatewayTokensFile);
   refuseOpenDoor(config, tokens);
   const gateway = new RunningGateway(config, tokens);

@@ -1,5 +1,5 @@
-/**
- * What a tick is, and when it is valid. This file is the one place where the limits stand.
+/*
+ * Validity rules of a tick: the limits stand here and nowhere else.
  */
 
 /** One trade print. */
@@ -12,9 +12,6 @@ export interface Tick {
   /** Microseconds since the Unix epoch. */
   readonly timeMicros: number;
 }
-
-/** A tick on the wire: `[symbol, price, volume, time]`. */
-export type TickRow = readonly [symbol: string, price: number, volume: number, time?: number | string | Date | null];
 
 export const MAX_SYMBOL_LENGTH = 32;
 export const MAX_PRICE = 1e12;
