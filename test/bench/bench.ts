@@ -6,7 +6,7 @@ import { Command, InvalidArgumentError } from 'commander';
 import { describeError, TickgateError } from '../../src/errors.ts';
 import { setupDatabase } from '../../src/store/setup-database.ts';
 import { psqlCommand } from '../../src/stack/client-commands.ts';
-import { ensureStack, projectRoot, stackEnvironment } from '../../src/stack/ensure-stack.ts';
+import { ensureStack, stackEnvironment } from '../../src/stack/ensure-stack.ts';
 import { compilePrograms } from '../faults/compiled-programs.ts';
 import { openTestMarket } from '../support/test-market.ts';
 import { benchAcks } from './bench-acks.ts';
@@ -21,7 +21,7 @@ import { FULL, QUICK } from './bench-size.ts';
 import { readMachineFacts } from './machine-facts.ts';
 import { sourceCode } from './measured-code.ts';
 import { describeProfile, type ProcessProfile } from './profiled-process.ts';
-import { withBenchSection, writeBenchSection } from './readme-section.ts';
+import { BENCH_DOCUMENT, RESULTS_FOLDER, RESULTS_LINK, withBenchSection, writeBenchSection } from './readme-section.ts';
 import { plotsOf } from './result-plots.ts';
 import { resultMarkdown } from './result-table.ts';
 
@@ -29,7 +29,7 @@ import { resultMarkdown } from './result-table.ts';
  * npm run bench -- [--quick] [--only a,b] [--sources] [--profile] [--soak-minutes N]
  *
  * Measures everything on the stack's real Redis and TimescaleDB, with gateway, feeds and dashboards as processes of
- * their own. A full run writes its table and plots into the README's performance section; others only print.
+ * their own. A full run writes its table and plots into the README beside this file; others only print.
  */
 const PARTS = ['acks', 'flush', 'end-to-end', 'live', 'memory', 'growth'] as const;
 type Part = (typeof PARTS)[number];
@@ -42,8 +42,6 @@ interface BenchOptions {
   readonly soakMinutes?: number;
 }
 
-const RESULTS_FOLDER = 'test/bench/results';
-const README = join(projectRoot(), 'README.md');
 /** What the soak takes half of where nothing was sustained in the same run. */
 const ASSUMED_TICKS_A_SECOND = 200_000;
 const say = (line: string): void => void process.stdout.write(`${line}\n`);
@@ -53,7 +51,7 @@ async function main(options: BenchOptions): Promise<void> {
   const parts: ReadonlySet<Part> = new Set(options.only ?? PARTS);
   const isWhole = options.quick === undefined && parts.size === PARTS.length && !options.profile && !options.sources;
   // Found out now, not after twenty minutes.
-  if (isWhole) withBenchSection(existsSync(README) ? readFileSync(README, 'utf8') : '', '');
+  if (isWhole) withBenchSection(existsSync(BENCH_DOCUMENT) ? readFileSync(BENCH_DOCUMENT, 'utf8') : '', '');
   // Into a folder of its own: nobody else's build may pull the programs away while they are measured.
   const code = options.sources === true ? sourceCode() : { folder: await compilePrograms(), isCompiled: true };
   const addresses = await ensureStack({ onProgress: say });
@@ -114,17 +112,16 @@ async function measure(context: BenchContext, parts: ReadonlySet<Part>): Promise
   return results;
 }
 
-/** Prints; of a whole run also keeps figures and plots, and writes the README's section. */
+/** Prints; of a whole run also keeps figures and plots, and writes the document's section. */
 function publish(results: BenchResults, isWhole: boolean): void {
   const plots = plotsOf(results);
-  const section = resultMarkdown(results, plots, RESULTS_FOLDER);
+  const section = resultMarkdown(results, plots, RESULTS_LINK);
   say(`\n${section}`);
-  const folder = join(projectRoot(), RESULTS_FOLDER);
   if (!isWhole) return;
-  mkdirSync(folder, { recursive: true });
-  writeFileSync(join(folder, 'results.json'), `${JSON.stringify(results, undefined, 2)}\n`);
-  for (const { name, svg } of plots) writeFileSync(join(folder, name), svg);
-  writeBenchSection(README, section);
+  mkdirSync(RESULTS_FOLDER, { recursive: true });
+  writeFileSync(join(RESULTS_FOLDER, 'results.json'), `${JSON.stringify(results, undefined, 2)}\n`);
+  for (const { name, svg } of plots) writeFileSync(join(RESULTS_FOLDER, name), svg);
+  writeBenchSection(BENCH_DOCUMENT, section);
 }
 
 function sayProfile(part: string, profile: ProcessProfile): void {
@@ -147,7 +144,7 @@ function parseMinutes(text: string): number {
 }
 
 const program = new Command('bench')
-  .description('measures the gateway on real servers and writes the README’s performance section')
+  .description('measures the gateway on real servers and writes the figures of test/bench/README.md')
   .option('--quick', 'at most two minutes; prints only')
   .option('--only <parts>', `some of ${PARTS.join(',')}; prints only`, parseParts)
   .option('--sources', 'measure the sources instead of compiled programs; prints only')

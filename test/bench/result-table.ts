@@ -12,7 +12,7 @@ const times = (value: number): string => `**${fixed(value, 2)} ×**`;
 const milliseconds = ({ p50, p99 }: Percentiles): string => `p50 ${fixed(p50, 1)} ms, p99 ${fixed(p99, 1)} ms`;
 const micros = (value: number | undefined): string => (value === undefined ? 'not seen' : `${fixed(value, 2)} µs`);
 
-/** The README's performance section: a table of everything, where it ran, and how to run it again. */
+/** The figures of test/bench/README.md: a table of everything, where it ran, and how to run it again. */
 export function resultMarkdown(
   results: BenchResults,
   plots: ReadonlyArray<{ name: string; alt: string }>,

@@ -1,0 +1,68 @@
+import { existsSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import * as assert from 'uvu/assert';
+import { LAYERS, MUTATIONS } from '../model/mutations.ts';
+import { suite } from '../support/suite.ts';
+import { links, section, tableRows } from './markdown.ts';
+import { PROJECT, projectFile } from './project-files.ts';
+
+const test = suite('src/README.md');
+const text = projectFile('src/README.md');
+const INVARIANTS = tableRows(section(text, 'Invariants'));
+
+/** A proof is a link to a test file, and the name of a test in it: `[file](path) "name"`. */
+interface Proof {
+  readonly file: string;
+  readonly name: string;
+}
+
+function proofsOf(cell: string): Proof[] {
+  return [...cell.matchAll(/\]\(([^)]+)\) "([^"]+)"/g)].map(([, link = '', name = '']) => ({
+    file: join('src', link),
+    name,
+  }));
+}
+
+/** The text of a test file, and of the tables beside it that it imports. */
+function testText(file: string): string {
+  const own = projectFile(file);
+  const imported = [...own.matchAll(/from '(\.[^']+\.ts)'/g)]
+    .map(([, path = '']) => join(dirname(file), path))
+    .filter((path) => dirname(path) === dirname(file) && existsSync(join(PROJECT, path)));
+  return [own, ...imported.map(projectFile)].join('\n');
+}
+
+test('the invariants are numbered from 1', () => {
+  assert.ok(INVARIANTS.length > 10);
+  assert.equal(
+    INVARIANTS.map(([number]) => number),
+    INVARIANTS.map((_, at) => String(at + 1)),
+  );
+});
+
+test('each invariant names tests that are there', () => {
+  for (const [number, invariant, cell = ''] of INVARIANTS) {
+    const proofs = proofsOf(cell);
+    assert.ok(proofs.length > 0, `${number}: ${invariant}`);
+    assert.is(proofs.length, links(cell).length, `${number}: a link without the name of a test`);
+    for (const { file, name } of proofs) {
+      assert.match(file, /^test\/.+\.test\.ts$/);
+      assert.ok(testText(file).includes(name), `${number}: "${name}" is no test of ${file}`);
+    }
+  }
+});
+
+test('each fault by which the model shows that an invariant is needed is one of its mutations', () => {
+  const known = new Set([...MUTATIONS, ...LAYERS].map(({ name }) => name));
+  const named = INVARIANTS.flatMap(([, , , cell = '']) =>
+    [...cell.matchAll(/"([^"]+)"/g)].map(([, name = '']) => name),
+  );
+  for (const name of named) assert.ok(known.has(name), name);
+  assert.equal(new Set(named), known, 'a mutation of the model belongs to an invariant');
+});
+
+test('the way of a tick is told file by file', () => {
+  const files = tableRows(section(text, 'The way of a tick')).map(([, file = '']) => links(file));
+  assert.ok(files.length > 15);
+  for (const [link = ''] of files) assert.match(join('src', link), /^(?:src|clients)\/.+\.(?:ts|lua)$/);
+});
