@@ -2,16 +2,20 @@ import { ByteWriter } from '../market/byte-writer.ts';
 import { type EntryFrame, writeStreamEntry } from '../stream/stream-entry.ts';
 import type { AppendResult } from '../stream/append-request.ts';
 import type { AppendBuffer } from './feed-ports.ts';
+import { type IngestClock, systemClock } from './ingest-clock.ts';
 
-/** Bounds of one entry: small enough for Redis to move at once, large enough to carry a turn's frames. */
+/** Most bytes of one entry: few enough for Redis to move at once, enough for a turn's frames. */
 const MAX_RUN_BYTES = 192 * 1024;
 /**
- * Frames of one tick take 31 bytes each: 440 of them fill a 14 KiB block of Redis's allocator. Above that its blocks are
- * up to a fifth larger than what is put into them.
+ * Most frames of one entry. Frames of one tick take 31 bytes each: 440 of them fill a 14 KiB block of Redis's allocator;
+ * larger blocks waste up to a fifth.
  */
 const MAX_RUN_FRAMES = 440;
 const FIRST_HOLD_MS = 20;
 const MAX_HOLD_MS = 500;
+
+/** Append results that end the session: the feed's state is gone, or nobody knows. */
+export type AppendFailure = Extract<AppendResult, 'lost-state' | 'lost-chain' | 'session' | 'unanswered'>;
 
 export interface AppendQueueOptions {
   readonly feed: string;
@@ -21,30 +25,34 @@ export interface AppendQueueOptions {
   readonly buffer: AppendBuffer;
   /** Every frame up to `seq` is in the buffer. */
   readonly onAppended: (seq: number, frames: readonly EntryFrame[]) => void;
-  /** The place is gone; the queue has ended. */
-  readonly onLost: (result: 'lost-state' | 'lost-chain' | 'session' | 'unanswered') => void;
-  /** The buffer cannot take anything for now; the queue tries again by itself. */
+  /** The feed's state is lost; the queue has ended. */
+  readonly onLost: (failure: AppendFailure) => void;
+  /** The buffer takes nothing for now (true), or takes frames again (false); the queue tries again by itself. */
   readonly onHold: (isHeld: boolean) => void;
+  readonly clock?: IngestClock | undefined;
 }
 
 /**
- * Frames on their way into the buffer. One script call is under way at a time; what arrives meanwhile becomes the next
- * entry, so frames merge the more the busier it is. An append that stays unanswered is never sent again.
+ * Append queue: a feed's frames on their way into the buffer. At most one append is under way; frames that arrive
+ * meanwhile become the next entry, so they merge the more the busier it is. An append that stays unanswered is never
+ * sent again. Not bounded: the session bounds it by its window.
  */
 export class AppendQueue {
   readonly #options: AppendQueueOptions;
+  readonly #clock: IngestClock;
   #waiting: EntryFrame[] = [];
   /**
-   * Where entries are encoded while frames keep coming: the next one only when this one is answered. One that stays
+   * Encoding scratch, kept while frames keep coming. Reused only when the entry before is answered: one that stays
    * unanswered is the last.
    */
   #entry: ByteWriter | undefined;
   #isRunning = false;
   #isEnded = false;
-  #idle: (() => void) | undefined;
+  #drainWaiters: Array<() => void> = [];
 
   constructor(options: AppendQueueOptions) {
     this.#options = options;
+    this.#clock = options.clock ?? systemClock;
   }
 
   push(frame: EntryFrame): void {
@@ -52,20 +60,20 @@ export class AppendQueue {
     this.#waiting.push(frame);
     if (this.#isRunning) return;
     this.#isRunning = true;
-    // At the end of this turn of the event loop: all frames of one read from the socket go together.
+    // Batching: at the end of this turn of the event loop, so that all frames of one socket read go together.
     setImmediate(() => void this.#run());
   }
 
-  /** Nothing more is sent; what is under way goes on. */
+  /** Ends the queue: nothing more is sent; the append under way is not taken back. */
   end(): void {
     this.#isEnded = true;
     this.#waiting = [];
   }
 
-  /** Waits until everything pushed so far has been answered. */
+  /** Resolves when no append is under way and no frame waits; any number of callers may wait. */
   async drained(): Promise<void> {
     if (!this.#isRunning) return;
-    await new Promise<void>((resolve) => (this.#idle = resolve));
+    await new Promise<void>((resolve) => this.#drainWaiters.push(resolve));
   }
 
   async #run(): Promise<void> {
@@ -82,7 +90,7 @@ export class AppendQueue {
     }
     this.#entry = undefined;
     this.#isRunning = false;
-    this.#idle?.();
+    for (const resolve of this.#drainWaiters.splice(0)) resolve();
   }
 
   #takeRun(): EntryFrame[] {
@@ -99,12 +107,12 @@ export class AppendQueue {
   }
 
   /** Appends, and tries again for as long as it is certain that nothing was stored. */
-  async #appendHolding(frames: readonly EntryFrame[]): Promise<Exclude<AppendResult, 'full' | 'refused' | 'unsent'>> {
+  async #appendHolding(frames: readonly EntryFrame[]): Promise<'appended' | 'repeat' | AppendFailure> {
     const { buffer, feed, session, writer, live, onHold } = this.#options;
     let ticks = 0;
     for (const frame of frames) ticks += frame.count;
     const entry = (this.#entry ??= new ByteWriter());
-    writeStreamEntry(entry, { feed, writer, live, acceptedAtMs: Date.now(), frames });
+    writeStreamEntry(entry, { feed, writer, live, acceptedAtMs: this.#clock.now(), frames });
     const request = {
       feed,
       session,
@@ -125,7 +133,8 @@ export class AppendQueue {
       if (this.#isEnded) return 'lost-state';
       if (holdMs === FIRST_HOLD_MS) onHold(true);
       const waitMs = holdMs;
-      await new Promise((resolve) => setTimeout(resolve, waitMs));
+      await new Promise<void>((resolve) => this.#clock.schedule(resolve, waitMs));
+      if (this.#isEnded) return 'lost-state';
       holdMs = Math.min(MAX_HOLD_MS, holdMs * 2);
     }
   }

@@ -9,7 +9,9 @@ import { FrameTooLargeError, TickChecker } from '../market/tick-check.ts';
 import { type CodecName, PROTOCOL_VERSION } from '../protocol/version.ts';
 import type { AppendBuffer, FeedLimits, FeedPeer, IngestObserver } from './feed-ports.ts';
 import type { FeedRegistry } from './feed-registry.ts';
-import { FeedSession, type SessionEnd } from './feed-session.ts';
+import { FeedSession } from './feed-session.ts';
+import { REOPEN_SENTENCES } from './reopen-reason.ts';
+import type { SessionEnd } from './session-rules.ts';
 import { FrameRate } from './frame-rate.ts';
 import { OneOffPublisher } from './one-off-publisher.ts';
 import type { InternalFeed } from './internal-feed.ts';
@@ -307,8 +309,8 @@ export class FeedConnection implements FeedPeer {
     this.#forgetSession();
     switch (end.kind) {
       case 'reopen':
-        ingestLogger.info({ feed, connection: this.id, reason: end.reason }, 'place lost');
-        return this.reply({ T: 'reopen', reason: end.reason });
+        ingestLogger.info({ feed, connection: this.id, reason: end.reason }, 'feed state lost');
+        return this.reply({ T: 'reopen', reason: REOPEN_SENTENCES[end.reason] });
       case 'superseded':
         return this.#end(CloseCode.sessionLost, 'another connection speaks for the feed');
       case 'sequence-reuse':

@@ -1,4 +1,5 @@
-import { randomBytes } from 'node:crypto';
+import { withDeadline } from '../base/deadline.ts';
+import { randomId } from '../base/random-id.ts';
 import { describeError } from '../errors.ts';
 import { ingestLogger } from '../logger.ts';
 import type { FeedState, OpenClaim } from '../stream/feed-state.ts';
@@ -15,7 +16,7 @@ export type FeedOpenResult =
 
 type ScriptOpen = { readonly outcome: 'opened' } & Pick<FeedState, 'generation' | 'position'>;
 
-/** What opening needs of the buffer. */
+/** The buffer as opening needs it. */
 export interface OpenerBuffer {
   open(
     feed: string,
@@ -29,11 +30,11 @@ export interface OpenerBuffer {
     row: { readonly seq: number; readonly writer: string },
     claim: OpenClaim,
   ): Promise<ScriptOpen | { readonly outcome: 'changed' | 'late' | 'taken' }>;
-  /** Takes a place away, if it is still of this generation. */
+  /** Removes the feed's state, if it is still of this generation. */
   invalidate(feed: string, generation: string): Promise<boolean>;
 }
 
-/** What opening needs of the database. */
+/** The database as opening needs it. */
 export interface OpenerRows {
   renew(feed: string, generation: string): Promise<{ readonly seq: number; readonly writer: string }>;
   read(feeds: readonly string[]): Promise<ReadonlyMap<string, { readonly seq: number; readonly generation: string }>>;
@@ -43,9 +44,10 @@ const MAX_ROUNDS = 5;
 const COMMITTED_LOOKUP_MS = 500;
 
 /**
- * Gives feeds their places, and is the only way to one. With a state of the present run a script answers, and the
- * database need not be there; otherwise the place is renewed at the watermark: see, UPDATE the row, write the state
- * only if it is still the one seen. A generation is never written twice, an unanswered step abandons it.
+ * Opens feeds, and is the only writer of new feed states. Where there is a state of the present Redis run a script
+ * answers, and the database need not be there. Otherwise the state is renewed at the watermark: fingerprint of the
+ * state, UPDATE of the row, write only if the fingerprint still holds. A generation is never written twice; a step that
+ * stays unanswered abandons it.
  */
 export class FeedOpener {
   readonly #buffer: OpenerBuffer;
@@ -56,7 +58,7 @@ export class FeedOpener {
     this.#rows = rows;
   }
 
-  /** Never throws for what Redis or PostgreSQL do: that is `not-now`. */
+  /** Opens a feed. Never throws where Redis or PostgreSQL fail: that is `not-now`. */
   async open(feed: string, claim: OpenClaim): Promise<FeedOpenResult> {
     try {
       for (let round = 0; round < MAX_ROUNDS; round++) {
@@ -65,10 +67,10 @@ export class FeedOpener {
         if (opened.outcome !== 'opened') return { outcome: opened.outcome };
         const committed = await this.#committed(feed, opened);
         if (committed !== undefined) return { ...opened, committed };
-        // The database was put back to an older copy: what is sent under this place can never be stored, and what its
-        // row continues may be another process's. Found here, and not by the judge a second later.
+        // Dead state: the database was put back to an older copy. Frames sent under this generation can never be
+        // stored, and its row may continue another process's. The divergence check would find it a second later.
         await this.#buffer.invalidate(feed, opened.generation);
-        ingestLogger.warn({ feed }, 'place given up: its row is of another generation');
+        ingestLogger.warn({ feed }, 'feed state invalidated: its row is of another generation');
       }
       return { outcome: 'not-now', why: 'the feed is being opened elsewhere' };
     } catch (error) {
@@ -77,7 +79,7 @@ export class FeedOpener {
     }
   }
 
-  /** `changed`: the state changed on the way, begin again. */
+  /** One round; `changed` where the state changed in between: begin again. */
   async #openOrRenew(
     feed: string,
     claim: OpenClaim,
@@ -87,26 +89,21 @@ export class FeedOpener {
     if (opened.outcome !== 'none') return { outcome: opened.outcome };
     const fingerprint = await this.#buffer.prepareRenewal(feed);
     if (fingerprint === undefined) return { outcome: 'changed' };
-    const generation = randomBytes(12).toString('base64url');
+    const generation = randomId();
     const row = await this.#rows.renew(feed, generation);
     const renewed = await this.#buffer.renew(feed, fingerprint, generation, row, claim);
     if (renewed.outcome === 'opened')
-      ingestLogger.info({ feed, position: renewed.position }, 'place renewed at the watermark');
+      ingestLogger.info({ feed, position: renewed.position }, 'feed state renewed at the watermark');
     return renewed;
   }
 
   /**
-   * What is durable of a place; undefined where its row is another's. Opening works without the database, so a slow
-   * answer counts as none.
+   * Last durable seq; 0 where it is not known, undefined where the row is of another generation. Opening works without
+   * the database, so a slow answer counts as none.
    */
   async #committed(feed: string, state: Pick<FeedState, 'generation' | 'position'>): Promise<number | undefined> {
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<undefined>((resolve) => {
-      timer = setTimeout(() => resolve(undefined), COMMITTED_LOOKUP_MS);
-    });
     const lookup = this.#rows.read([feed]).catch(() => undefined);
-    const rows = await Promise.race([lookup, late]);
-    clearTimeout(timer);
+    const rows = await withDeadline(lookup, COMMITTED_LOOKUP_MS);
     if (rows === undefined) return 0;
     const row = rows.get(feed);
     return row?.generation === state.generation ? Math.min(row.seq, state.position) : undefined;

@@ -1,5 +1,6 @@
 import type { AppendRequest, AppendResult } from '../stream/append-request.ts';
 import type { FeedReply } from '../protocol/reply-codec.ts';
+import type { ReopenReason } from './reopen-reason.ts';
 
 /** The buffer as feeds need it. */
 export interface AppendBuffer {
@@ -25,5 +26,5 @@ export interface FeedLimits {
 export interface IngestObserver {
   onAccepted(ticks: number, frames: number): void;
   onRejected(reason: string): void;
-  onReopen(reason: string): void;
+  onReopen(reason: ReopenReason): void;
 }

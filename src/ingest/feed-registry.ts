@@ -1,7 +1,7 @@
 import { describeError } from '../errors.ts';
 import { ingestLogger } from '../logger.ts';
 import type { CommittedFeed } from '../stream/flush-notice.ts';
-import type { ReconciledState } from './feed-session.ts';
+import type { ReconciledState } from './session-rules.ts';
 
 /** What the registry tells: a session of a connection, or a feed that the gateway runs itself. */
 export interface RegisteredFeed {

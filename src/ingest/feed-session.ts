@@ -1,19 +1,11 @@
 import { type EntryFrame, skipFrame } from '../stream/stream-entry.ts';
 import type { CheckedTicks } from '../market/tick-check.ts';
-import type { FeedState } from '../stream/feed-state.ts';
 import { AppendQueue } from './append-queue.ts';
 import type { AppendBuffer, FeedLimits, FeedPeer, IngestObserver } from './feed-ports.ts';
+import { type IngestClock, systemClock } from './ingest-clock.ts';
+import type { ReopenReason } from './reopen-reason.ts';
+import { endAfterFailure, type ReconciledState, type SessionEnd, SessionRules } from './session-rules.ts';
 import { UncommittedWindow } from './uncommitted-window.ts';
-
-/** Why a session ended, for its connection to act on. */
-export type SessionEnd =
-  | { readonly kind: 'reopen'; readonly reason: string }
-  | { readonly kind: 'superseded' }
-  | { readonly kind: 'sequence-reuse' }
-  | { readonly kind: 'overrun' };
-
-/** What reconciliation reads of a feed's state. */
-export type ReconciledState = Pick<FeedState, 'run' | 'generation' | 'position' | 'session'>;
 
 export interface FeedSessionOptions {
   readonly feed: string;
@@ -21,42 +13,38 @@ export interface FeedSessionOptions {
   readonly instance: string;
   readonly live: boolean;
   readonly generation: string;
-  /** Last seq held by the buffer when the place was given. */
+  /** Seq of the last frame in the buffer at `opened`. */
   readonly accepted: number;
   readonly committed: number;
   readonly limits: FeedLimits;
   readonly buffer: AppendBuffer;
   readonly peer: FeedPeer;
   readonly observer: IngestObserver;
+  /** Once; not after `close`. */
   readonly onEnd: (end: SessionEnd) => void;
+  readonly clock?: IngestClock | undefined;
 }
 
 const FLUSH_REQUEST_SPACING_MS = 20;
 
 /**
- * One feed on one connection, from `opened` to the loss of its place. Takes frames in order, tells what is held and
- * what is durable, and stops the feed when too much of it is uncommitted.
+ * Feed session: one feed on one connection, from `opened` to the loss of its state. Takes frames in order, tells which
+ * are accepted and which committed, and stops reading when the window of uncommitted frames is full.
  */
 export class FeedSession {
   readonly #options: FeedSessionOptions;
+  readonly #clock: IngestClock;
+  readonly #rules: SessionRules;
   readonly #queue: AppendQueue;
   readonly #window: UncommittedWindow;
-  /** Seq of the newest frame taken, accepted by the buffer, told committed, known committed. */
-  #taken: number;
-  #accepted: number;
-  #toldCommitted: number;
-  #knownCommitted: number;
-  #isFirstFrame = true;
   #isHeld = false;
   #isEnded = false;
   #lastFlushRequestMs = 0;
 
   constructor(options: FeedSessionOptions) {
     this.#options = options;
-    this.#taken = options.accepted;
-    this.#accepted = options.accepted;
-    this.#toldCommitted = options.committed;
-    this.#knownCommitted = options.committed;
+    this.#clock = options.clock ?? systemClock;
+    this.#rules = new SessionRules(options);
     this.#window = new UncommittedWindow(options.limits.windowFrames, options.limits.windowTicks);
     this.#queue = new AppendQueue({
       feed: options.feed,
@@ -65,9 +53,9 @@ export class FeedSession {
       live: options.live,
       buffer: options.buffer,
       onAppended: (seq, frames) => this.#onAppended(seq, frames),
-      onLost: (result) =>
-        this.#finish(result === 'session' ? { kind: 'superseded' } : { kind: 'reopen', reason: REASONS[result] }),
+      onLost: (failure) => this.#finish(endAfterFailure(failure)),
       onHold: (isHeld) => this.#onHold(isHeld),
+      clock: options.clock,
     });
   }
 
@@ -80,7 +68,7 @@ export class FeedSession {
   }
 
   get accepted(): number {
-    return this.#accepted;
+    return this.#rules.accepted;
   }
 
   /** A numbered frame. */
@@ -95,24 +83,21 @@ export class FeedSession {
 
   /** A transaction made `seq` durable, if it is of this session's generation. */
   onCommitted(generation: string, seq: number): void {
-    if (generation !== this.#options.generation || this.#isEnded) return;
-    this.#knownCommitted = Math.max(this.#knownCommitted, seq);
-    this.#tellCommitted();
+    if (!this.#isEnded && this.#rules.onCommitted(generation, seq)) this.#sendCommitted();
   }
 
   /**
-   * The look: what Redis and the database say of the place.
-   * @param acceptedBefore what this session had told accepted before they were asked
+   * Reconciliation: the feed's state as Redis has it.
+   * @param run of the Redis that answered
+   * @param acceptedBefore what this session had told accepted before Redis was asked
    */
   onReconciled(state: ReconciledState | undefined, run: string, acceptedBefore: number): void {
     if (this.#isEnded) return;
-    if (state === undefined || state.run !== run) return this.#reopen('the buffer lost the feed');
-    if (state.generation !== this.#options.generation) return this.#reopen('the feed was given another place');
-    if (state.session !== this.#options.session) return this.#finish({ kind: 'superseded' });
-    if (state.position < acceptedBefore) this.#reopen('the buffer lost frames');
+    const end = this.#rules.reconcile(state, run, acceptedBefore);
+    if (end !== undefined) this.#finish(end);
   }
 
-  /** The connection is gone or opens anew: nothing more is sent for it. Waits for the answer under way. */
+  /** Ends the session where its connection is gone or opens anew. Waits for the append under way, then releases. */
   async close(): Promise<void> {
     this.#isEnded = true;
     this.#queue.end();
@@ -120,24 +105,28 @@ export class FeedSession {
     await this.#options.buffer.release(this.#options.feed, this.#options.session).catch(() => undefined);
   }
 
-  /** Waits until every frame taken is answered. */
+  /** Resolves when every frame taken is answered. */
   async drained(): Promise<void> {
     await this.#queue.drained();
   }
 
   #take(frame: EntryFrame): void {
     if (this.#isEnded) return;
-    const isFirst = this.#isFirstFrame;
-    this.#isFirstFrame = false;
-    if (frame.prev > this.#taken) return this.#reopen('a frame is missing');
-    if (frame.prev < this.#taken) {
-      // A repeat is acknowledged. But a feed that begins below what it was told has restarted its counter, and one that
-      // straddles the place numbers otherwise: neither may have its ticks swallowed.
-      if (isFirst || frame.seq > this.#taken) return this.#finish({ kind: 'sequence-reuse' });
-      if (frame.seq <= this.#accepted) this.#options.peer.reply({ T: 'ack', seq: this.#accepted });
-      return;
+    switch (this.#rules.take(frame.prev, frame.seq)) {
+      case 'append':
+        return this.#append(frame);
+      case 'accepted':
+        return this.#options.peer.reply({ T: 'ack', seq: this.#rules.accepted });
+      case 'pending':
+        return;
+      case 'missing':
+        return this.#reopen('frame_missing');
+      case 'reuse':
+        return this.#finish({ kind: 'sequence-reuse' });
     }
-    this.#taken = frame.seq;
+  }
+
+  #append(frame: EntryFrame): void {
     this.#window.add(frame.seq, frame.count + frame.rejected.length);
     this.#reportRejected(frame);
     this.#queue.push(frame);
@@ -157,16 +146,14 @@ export class FeedSession {
     let ticks = 0;
     for (const frame of frames) ticks += frame.count;
     this.#options.observer.onAccepted(ticks, frames.length);
-    this.#accepted = Math.max(this.#accepted, seq);
+    this.#rules.onAppended(seq);
     this.#options.peer.reply({ T: 'ack', seq });
-    if (this.#knownCommitted > this.#toldCommitted) this.#tellCommitted();
+    this.#sendCommitted();
   }
 
-  /** Never above what this connection was told accepted. */
-  #tellCommitted(): void {
-    const seq = Math.min(this.#knownCommitted, this.#accepted);
-    if (seq <= this.#toldCommitted) return;
-    this.#toldCommitted = seq;
+  #sendCommitted(): void {
+    const seq = this.#rules.takeCommitted();
+    if (seq === undefined) return;
     this.#window.committed(seq);
     this.#options.peer.reply({ T: 'committed', seq });
     this.#updateReading();
@@ -184,14 +171,14 @@ export class FeedSession {
   }
 
   #requestFlush(): void {
-    const nowMs = Date.now();
+    const nowMs = this.#clock.now();
     if (nowMs - this.#lastFlushRequestMs < FLUSH_REQUEST_SPACING_MS) return;
     this.#lastFlushRequestMs = nowMs;
-    // The interval flushes anyway: a request that is lost costs time only.
+    // Best effort: the coordinator flushes at its interval anyway, so a lost request costs time only.
     this.#options.buffer.requestFlush().catch(() => undefined);
   }
 
-  #reopen(reason: string): void {
+  #reopen(reason: ReopenReason): void {
     this.#finish({ kind: 'reopen', reason });
   }
 
@@ -204,9 +191,3 @@ export class FeedSession {
     this.#options.onEnd(end);
   }
 }
-
-const REASONS = {
-  'lost-state': 'the buffer lost the feed',
-  'lost-chain': 'the buffer lost frames',
-  unanswered: 'the buffer did not answer',
-} as const;

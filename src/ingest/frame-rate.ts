@@ -1,6 +1,8 @@
-/** A pause longer than this is not back-pressure any more. */
+import { TokenBucket } from '../base/token-bucket.ts';
+
+/** Longest debt of frames; a pause longer than this is not back-pressure any more. */
 const MAX_DEBT_SECONDS = 10;
-/** What one read of a socket may hold of small frames is no offence, however low the rate. */
+/** Debt that is never an offence, however low the rate: one read of a socket may hold so many small frames. */
 const MIN_DEBT_FRAMES = 1_000;
 
 export type FrameRateVerdict =
@@ -11,30 +13,26 @@ export type FrameRateVerdict =
 const GO_ON: FrameRateVerdict = { kind: 'go-on' };
 
 /**
- * Bound on frames a second, as a bucket of one second's worth. A connection that is beyond it is to be read later; one
- * that still comes with frames, ten seconds' worth beyond, does not heed that. Pure: time is passed in.
+ * Rate limit of one connection: a token bucket of one second's frames. Beyond it the connection is read later; at most
+ * ten seconds' frames may be owed, since a feed that still sends them ignores back-pressure. Pure: time is passed in.
  */
 export class FrameRate {
   readonly #framesPerSecond: number;
-  #frames: number;
-  #lastMs: number;
+  readonly #bucket: TokenBucket;
 
-  /** @param framesPerSecond 0: no bound */
+  /** @param framesPerSecond 0: no limit */
   constructor(framesPerSecond: number, nowMs: number) {
     this.#framesPerSecond = framesPerSecond;
-    this.#frames = framesPerSecond;
-    this.#lastMs = nowMs;
+    this.#bucket = new TokenBucket(framesPerSecond, framesPerSecond, nowMs);
   }
 
   /** One frame has come. `pauseMs` is the time until the next one may. */
   take(nowMs: number): FrameRateVerdict {
     const rate = this.#framesPerSecond;
     if (rate === 0) return GO_ON;
-    const elapsedMs = Math.max(0, nowMs - this.#lastMs);
-    this.#lastMs = nowMs;
-    this.#frames = Math.min(rate, this.#frames + (elapsedMs * rate) / 1_000) - 1;
-    if (this.#frames >= 0) return GO_ON;
-    if (-this.#frames > Math.max(rate * MAX_DEBT_SECONDS, MIN_DEBT_FRAMES)) return { kind: 'exceeded' };
-    return { kind: 'pause', pauseMs: Math.ceil((-this.#frames * 1_000) / rate) };
+    const frames = this.#bucket.take(nowMs);
+    if (frames >= 0) return GO_ON;
+    if (-frames > Math.max(rate * MAX_DEBT_SECONDS, MIN_DEBT_FRAMES)) return { kind: 'exceeded' };
+    return { kind: 'pause', pauseMs: Math.ceil((-frames * 1_000) / rate) };
   }
 }

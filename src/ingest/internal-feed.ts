@@ -5,7 +5,8 @@ import { type EntryFrame, skipFrame } from '../stream/stream-entry.ts';
 import type { CheckedTicks } from '../market/tick-check.ts';
 import type { AppendBuffer, FeedLimits, IngestObserver } from './feed-ports.ts';
 import type { RegisteredFeed } from './feed-registry.ts';
-import { FeedSession, type ReconciledState } from './feed-session.ts';
+import { FeedSession } from './feed-session.ts';
+import type { ReconciledState } from './session-rules.ts';
 import type { FeedOpener } from './feed-opener.ts';
 
 /** What a one-off publisher is told of its frame. */

@@ -58,7 +58,7 @@ test('what is told is what is read, and more of it is added', async () => {
   metrics.onAccepted(500, 2);
   metrics.onAccepted(1, 1);
   metrics.onRejected('price_invalid');
-  metrics.onReopen('the buffer lost the feed');
+  metrics.onReopen('state_lost');
   metrics.onSent(1_000, 3, 4_096);
   metrics.onDropped('slow', 7);
   metrics.onDropped('slow', 1);
@@ -85,7 +85,7 @@ test('what is told is what is read, and more of it is added', async () => {
     tickgate_frames_accepted_total: 3,
     'tickgate_ticks_rejected_total{reason="price_invalid"}': 1,
     'tickgate_ticks_rejected_total{reason="day_spread"}': 0,
-    'tickgate_reopens_total{reason="the buffer lost the feed"}': 1,
+    'tickgate_reopens_total{reason="state_lost"}': 1,
     tickgate_live_delivered_total: 1_000,
     tickgate_live_frames_total: 3,
     tickgate_live_sent_bytes_total: 4_096,

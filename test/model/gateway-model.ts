@@ -1,3 +1,4 @@
+import type { SessionEnd } from '../../src/ingest/session-rules.ts';
 import type { FeedModel, FromFeed, ToFeed } from './feed-model.ts';
 import { ask, type Job, ServiceFailure } from './model-call.ts';
 import { openFeedOf } from './opening.ts';
@@ -11,8 +12,6 @@ export interface Notice {
   readonly seq: number;
   readonly restores: number;
 }
-
-type SessionEnd = 'reopen' | 'superseded' | 'sequence-reuse';
 
 /** A feed's connection to a gateway: each direction in order, as far as it gets. */
 export class Connection {
@@ -36,7 +35,7 @@ export class Connection {
   }
 }
 
-/** One gateway process: `feed-connection.ts`, `feed-session.ts`, `place-opener.ts` and the look, in small. */
+/** One gateway process: `feed-connection.ts`, `feed-session.ts`, `feed-opener.ts` and reconciliation, in small. */
 export class GatewayModel {
   readonly name: string;
   readonly #world: World;
@@ -97,8 +96,8 @@ export class GatewayModel {
 
   onSessionEnd(connection: Connection, end: SessionEnd): void {
     connection.session = undefined;
-    if (end === 'reopen') return connection.tell({ kind: 'reopen' });
-    connection.tell({ kind: 'close', isFinal: end === 'sequence-reuse', why: end });
+    if (end.kind === 'reopen') return connection.tell({ kind: 'reopen' });
+    connection.tell({ kind: 'close', isFinal: end.kind === 'sequence-reuse', why: end.kind });
     this.close(connection);
   }
 

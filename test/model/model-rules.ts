@@ -7,6 +7,7 @@ import {
   prepareRenewal,
 } from '../buffer/feed-state-rules.ts';
 import { ChainFilter, type Watermark } from '../../src/flush/chain-filter.ts';
+import { SessionRules, type SessionStart } from '../../src/ingest/session-rules.ts';
 
 /**
  * The rules a model runs by. `PRODUCTION_RULES` are the functions and classes of `src/` themselves; a mutation replaces
@@ -20,6 +21,7 @@ export interface ModelRules {
   readonly invalidateFeed: typeof invalidateFeed;
   readonly mayTrimStale: typeof mayTrimStale;
   newFilter(rows: ReadonlyMap<string, Watermark>): ChainFilter;
+  newSessionRules(start: SessionStart): SessionRules;
 
   /** `pg_try_advisory_xact_lock` at the start of a flush. */
   readonly takesFlushLock: boolean;
@@ -29,8 +31,6 @@ export interface ModelRules {
   readonly readsRowsAgain: boolean;
   /** The UPDATE of a watermark names the generation and seq it expects. */
   readonly comparesAndSets: 'generation and seq' | 'generation' | 'nothing';
-  /** `committed` is told only for the connection's own generation. */
-  readonly tellsOwnGenerationOnly: boolean;
   /** An append that stays unanswered gives the place up. */
   readonly givesUpUnanswered: boolean;
   /** A cursor belongs to one run and one stream id of the stream. */
@@ -63,11 +63,11 @@ export const PRODUCTION_RULES: ModelRules = {
   invalidateFeed,
   mayTrimStale,
   newFilter: (rows) => new ChainFilter(rows),
+  newSessionRules: (start) => new SessionRules(start),
   takesFlushLock: true,
   locksRows: true,
   readsRowsAgain: true,
   comparesAndSets: 'generation and seq',
-  tellsOwnGenerationOnly: true,
   givesUpUnanswered: true,
   guardsCursor: true,
   asksFeedStates: true,

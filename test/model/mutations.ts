@@ -1,6 +1,13 @@
 import type { FeedState } from '../../src/stream/feed-state.ts';
 import { appendFrames, openFeed, renewFeed } from '../buffer/feed-state-rules.ts';
 import { ChainFilter, type ChainVerdict, type Watermark } from '../../src/flush/chain-filter.ts';
+import type { ReopenReason } from '../../src/ingest/reopen-reason.ts';
+import {
+  type ReconciledState,
+  type SessionEnd,
+  SessionRules,
+  type SessionStart,
+} from '../../src/ingest/session-rules.ts';
 import { type ModelRules, PRODUCTION_RULES } from './model-rules.ts';
 
 /** A rule made wrong. Each must be found out by the model: that is the proof that the rule is needed, and tested. */
@@ -46,6 +53,42 @@ class FilterWithoutChain extends ChainFilter {
   }
 }
 
+class SessionOfAnyGeneration extends SessionRules {
+  override onCommitted(_generation: string, seq: number): boolean {
+    return super.onCommitted(this.generation, seq);
+  }
+}
+
+class SessionThatTellsUnaccepted extends SessionRules {
+  #known = 0;
+
+  override onCommitted(generation: string, seq: number): boolean {
+    const isNew = super.onCommitted(generation, seq);
+    if (isNew) this.#known = seq;
+    return isNew;
+  }
+
+  override takeCommitted(): number | undefined {
+    const seq = super.takeCommitted();
+    return this.#known > (seq ?? this.accepted) ? this.#known : seq;
+  }
+}
+
+/** Reconciliation that lets a session go on in spite of one reason to end it. */
+class SessionThatIgnores extends SessionRules {
+  readonly #reason: ReopenReason;
+
+  constructor(start: SessionStart, reason: ReopenReason) {
+    super(start);
+    this.#reason = reason;
+  }
+
+  override reconcile(state: ReconciledState | undefined, run: string, accepted: number): SessionEnd | undefined {
+    const end = super.reconcile(state, run, accepted);
+    return end?.kind === 'reopen' && end.reason === this.#reason ? undefined : end;
+  }
+}
+
 const ofRun = (state: FeedState | undefined, run: string): FeedState | undefined =>
   state === undefined || state.generation === '' ? state : { ...state, run };
 
@@ -79,7 +122,16 @@ export const MUTATIONS: readonly Mutation[] = [
   mutation('a feed claims what it was told, not where it began', { claimsOwnStart: false }),
   mutation('a feed that was never opened counts its attempts', { countsUnansweredOpens: true }),
   mutation('a journal without a frame keeps its name', { renewsEmptyJournals: false }),
-  mutation('committed is told of any generation', { tellsOwnGenerationOnly: false }),
+  mutation('committed is told of any generation', { newSessionRules: (start) => new SessionOfAnyGeneration(start) }),
+  mutation('committed is told above accepted', {
+    newSessionRules: (start) => new SessionThatTellsUnaccepted(start),
+  }),
+  mutation('a session outlives its lost state', {
+    newSessionRules: (start) => new SessionThatIgnores(start, 'state_lost'),
+  }),
+  mutation('a session outlives its generation', {
+    newSessionRules: (start) => new SessionThatIgnores(start, 'stale_generation'),
+  }),
   // The whole rules need the wider excuse about once in 500,000 schedules, this one every 40,000.
   mutation('a row of an older generation than the place is built on', {
     asksFeedStates: false,

@@ -1,3 +1,4 @@
+import { endAfterFailure, type SessionEnd, type SessionRules } from '../../src/ingest/session-rules.ts';
 import type { FeedState } from '../../src/stream/feed-state.ts';
 import type { FeedProcess, ModelFrame } from './feed-model.ts';
 import type { Connection, GatewayModel, Notice } from './gateway-model.ts';
@@ -5,7 +6,10 @@ import { ask, type Job, ServiceFailure } from './model-call.ts';
 import type { Opening } from './opening.ts';
 import type { World } from './world.ts';
 
-/** `ingest/feed-session.ts` with its `append-queue.ts`: one feed on one connection, from `opened` to the loss of its place. */
+/**
+ * `ingest/feed-session.ts` with its `append-queue.ts`, on production's own `session-rules.ts`: one feed on one connection,
+ * from `opened` to the loss of its state.
+ */
 export class SessionModel {
   readonly id: string;
   readonly feed: string;
@@ -14,11 +18,9 @@ export class SessionModel {
   readonly #gateway: GatewayModel;
   readonly #connection: Connection;
   readonly #process: FeedProcess;
-  #taken: number;
-  accepted: number;
-  #toldCommitted: number;
-  #known: Pick<Notice, 'seq' | 'restores'>;
-  #isFirstFrame = true;
+  readonly #rules: SessionRules;
+  /** History of the database of which the newest known `committed` is. */
+  #restores: number;
   #isEnded = false;
   #waiting: ModelFrame[] = [];
   isAppending = false;
@@ -38,10 +40,13 @@ export class SessionModel {
     this.id = id;
     this.feed = connection.feed;
     this.generation = state.generation;
-    this.#taken = state.position;
-    this.accepted = state.position;
-    this.#toldCommitted = state.committed;
-    this.#known = { seq: state.committed, restores: state.restores };
+    const { generation, position: accepted, committed } = state;
+    this.#rules = world.rules.newSessionRules({ session: id, generation, accepted, committed });
+    this.#restores = state.restores;
+  }
+
+  get accepted(): number {
+    return this.#rules.accepted;
   }
 
   end(): void {
@@ -51,15 +56,21 @@ export class SessionModel {
 
   take(frame: ModelFrame): void {
     if (this.#isEnded) return;
-    const isFirst = this.#isFirstFrame;
-    this.#isFirstFrame = false;
-    if (frame.prev > this.#taken) return this.#finish('reopen');
-    if (frame.prev < this.#taken) {
-      if (isFirst || frame.seq > this.#taken) return this.#finish('sequence-reuse');
-      if (frame.seq <= this.accepted) this.#connection.tell({ kind: 'ack', seq: this.accepted });
-      return;
+    switch (this.#rules.take(frame.prev, frame.seq)) {
+      case 'append':
+        return this.#push(frame);
+      case 'accepted':
+        return this.#connection.tell({ kind: 'ack', seq: this.accepted });
+      case 'pending':
+        return;
+      case 'missing':
+        return this.#finish({ kind: 'reopen', reason: 'frame_missing' });
+      case 'reuse':
+        return this.#finish({ kind: 'sequence-reuse' });
     }
-    this.#taken = frame.seq;
+  }
+
+  #push(frame: ModelFrame): void {
     this.#waiting.push(frame);
     if (this.isAppending) return;
     this.isAppending = true;
@@ -68,16 +79,15 @@ export class SessionModel {
 
   onCommitted(notice: Notice): void {
     if (this.#isEnded) return;
-    if (this.#world.rules.tellsOwnGenerationOnly && notice.generation !== this.generation) return;
-    if (notice.seq > this.#known.seq) this.#known = notice;
+    if (!this.#rules.onCommitted(notice.generation, notice.seq)) return;
+    this.#restores = notice.restores;
     this.#tellCommitted();
   }
 
   onReconciled(state: FeedState | undefined, run: string, acceptedBefore: number): void {
     if (this.#isEnded) return;
-    if (state === undefined || state.run !== run || state.generation !== this.generation) return this.#finish('reopen');
-    if (state.session !== this.id) return this.#finish('superseded');
-    if (state.position < acceptedBefore) this.#finish('reopen');
+    const end = this.#rules.reconcile(state, run, acceptedBefore);
+    if (end !== undefined) this.#finish(end);
   }
 
   *#append(): Job {
@@ -85,10 +95,9 @@ export class SessionModel {
       const frames = this.#waiting.splice(0, this.#world.framesAnEntry);
       const outcome = yield* this.#appendHolding(frames);
       if (this.#isEnded) break;
-      if (outcome === 'session') this.#finish('superseded');
-      else if (outcome !== 'appended' && outcome !== 'repeat') this.#finish('reopen');
+      if (outcome !== 'appended' && outcome !== 'repeat') this.#finish(endAfterFailure(outcome));
       else {
-        this.accepted = Math.max(this.accepted, frames.at(-1)?.seq ?? 0);
+        this.#rules.onAppended(frames.at(-1)?.seq ?? 0);
         this.#connection.tell({ kind: 'ack', seq: this.accepted });
         this.#tellCommitted();
       }
@@ -112,16 +121,14 @@ export class SessionModel {
     }
   }
 
-  /** Never above what this connection was told accepted. */
   #tellCommitted(): void {
-    const seq = Math.min(this.#known.seq, this.accepted);
-    if (seq <= this.#toldCommitted) return;
-    this.#toldCommitted = seq;
-    if (!this.#connection.isFeedGone) this.#world.checkTold(this.#process, seq, this.#known.restores);
+    const seq = this.#rules.takeCommitted();
+    if (seq === undefined) return;
+    if (!this.#connection.isFeedGone) this.#world.checkTold(this.#process, seq, this.#restores);
     this.#connection.tell({ kind: 'committed', seq });
   }
 
-  #finish(end: 'reopen' | 'superseded' | 'sequence-reuse'): void {
+  #finish(end: SessionEnd): void {
     if (this.#isEnded) return;
     this.end();
     this.#gateway.onSessionEnd(this.#connection, end);
