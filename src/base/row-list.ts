@@ -1,11 +1,13 @@
+import { grown } from './growable-columns.ts';
+
 const INITIAL_ROWS = 16;
 
 /**
- * Numbers of rows, in memory that is used again after `clear()`. Every dashboard has rows waiting most of the time: as
- * arrays that are thrown away with each frame they outlive collections of new objects, which then take twice as long.
+ * Row numbers in a growable array whose memory is used again after `clear()`. Every dashboard has rows pending most of
+ * the time: as new arrays for each frame they would outlive young collections, which then take twice as long.
  */
 export class RowList {
-  values: Int32Array<ArrayBuffer> = new Int32Array(INITIAL_ROWS);
+  values: Int32Array = new Int32Array(INITIAL_ROWS);
   length = 0;
 
   /** The rows from `from` up to `to`. */
@@ -16,11 +18,7 @@ export class RowList {
   }
 
   push(row: number): void {
-    if (this.length === this.values.length) {
-      const larger = new Int32Array(this.length * 2);
-      larger.set(this.values);
-      this.values = larger;
-    }
+    if (this.length === this.values.length) this.values = grown(this.values, this.length * 2);
     this.values[this.length++] = row;
   }
 

@@ -1,22 +1,16 @@
-/** What a heartbeat says of a feed. */
-export interface FeedAge {
-  readonly feed: string;
-  /** Since its last accepted frame, milliseconds. */
-  readonly ageMs: number;
-}
+import type { FeedAge } from '../protocol/live-reply.ts';
+import { isInternalFeed } from '../stream/internal-feed-names.ts';
 
 const MAX_FEEDS = 50;
 const FORGET_MS = 24 * 3_600_000;
-/** Feeds of one-off publishers; their names say nothing. */
-const INTERNAL_FEED_PREFIX = '~';
 
-/** When each feed was last heard of, so that a quiet market looks different from a dead feed. Pure. */
+/** Ages of feeds for heartbeats: a quiet market looks different from a dead feed. At most 50, the newest. Pure. */
 export class FeedAges {
   /** In the order of hearing, newest last. */
   readonly #heardMs = new Map<string, number>();
 
   heard(feed: string, acceptedAtMs: number): void {
-    if (feed.startsWith(INTERNAL_FEED_PREFIX)) return;
+    if (isInternalFeed(feed)) return;
     this.#heardMs.delete(feed);
     this.#heardMs.set(feed, acceptedAtMs);
     if (this.#heardMs.size <= MAX_FEEDS) return;

@@ -1,9 +1,11 @@
-import { randomBytes } from 'node:crypto';
+import { randomId } from '../base/random-id.ts';
+import { TokenBucket } from '../base/token-bucket.ts';
 import { fanoutLogger } from '../logger.ts';
 import { BadFrameError } from '../market/bad-frame-error.ts';
+import { filterKey, isEmptyFilter, NO_SYMBOLS, passesFilter, type SymbolFilter } from '../market/symbol-filter.ts';
 import { CloseCode } from '../protocol/close-codes.ts';
 import { ErrorCode } from '../protocol/error-codes.ts';
-import type { FlushNotice } from '../stream/flush-notice.ts';
+import { type GapReason, liveError, type LiveReply, replyFrame, wireTime } from '../protocol/live-reply.ts';
 import {
   type ChannelLists,
   type LiveMode,
@@ -13,15 +15,12 @@ import {
   type SubscribeOptions,
 } from '../protocol/live-request.ts';
 import { type CodecName, PROTOCOL_VERSION } from '../protocol/version.ts';
-import type { DeliveryProfile } from './delivery/subscriber-groups.ts';
-import type { DropReason, FanoutObserver, LiveSocket } from './fanout-ports.ts';
-import type { LiveHub } from './live-hub.ts';
+import type { FlushNotice } from '../stream/flush-notice.ts';
 import { LiveOutbox } from './delivery/live-outbox.ts';
-import { liveError, type LiveReply, replyFrame, wireTime } from './frames/live-replies.ts';
+import type { FanoutObserver, LiveSocket } from './fanout-ports.ts';
+import type { LiveHub } from './live-hub.ts';
 import type { LiveSubscriber } from './live-subscriber.ts';
-import { RequestRate } from './request-rate.ts';
 import { Subscriptions } from './subscriptions.ts';
-import { filterKey, isEmptyFilter, NO_SYMBOLS, passesFilter, type SymbolFilter } from './symbol-filter.ts';
 
 /** Who watches on a connection. */
 export interface LivePrincipal {
@@ -51,17 +50,20 @@ export interface LiveEndpoint {
   authenticate(token: string): LivePrincipal | undefined;
 }
 
+/** Requests of one connection: bursts are free, a flood is not. */
+const REQUESTS_BURST = 200;
+const REQUESTS_PER_SECOND = 20;
 /** A connection that was told to go is cut after this time if it doesn't read that. */
 const CUT_AFTER_MS = 2_000;
 
 /** One dashboard's connection: authentication, subscriptions, and what it has been told. */
 export class LiveConnection implements LiveSubscriber {
-  readonly id: string = randomBytes(9).toString('base64url');
+  readonly id: string = randomId(9);
   readonly codec: CodecName;
   readonly outbox: LiveOutbox;
   readonly #endpoint: LiveEndpoint;
   readonly #socket: LiveSocket;
-  readonly #rate = new RequestRate();
+  readonly #requests = new TokenBucket(REQUESTS_PER_SECOND, REQUESTS_BURST, performance.now());
   #principal: LivePrincipal | undefined;
   #hasSentToken = false;
   #subscriptions: Subscriptions | undefined;
@@ -88,6 +90,7 @@ export class LiveConnection implements LiveSubscriber {
       slowMs,
       counts: endpoint.hub.counts,
       onDropped: ({ fromMs, toMs, count }) => this.sendGap('slow', fromMs, toMs, count),
+      onSlow: () => this.cutSlow(),
     });
     endpoint.hub.add(this);
     this.#reply({ T: 'success', msg: 'connected', v: PROTOCOL_VERSION, id: this.id });
@@ -117,7 +120,11 @@ export class LiveConnection implements LiveSubscriber {
     return this.#following === 'live' && !isEmptyFilter(this.#trades);
   }
 
-  get deliveryProfile(): DeliveryProfile {
+  get isCatchingUp(): boolean {
+    return this.#following === 'catching-up';
+  }
+
+  get deliveryProfile(): LiveSubscriber['deliveryProfile'] {
     return { codec: this.codec, withPositions: this.#withPositions, filter: this.#trades };
   }
 
@@ -139,7 +146,7 @@ export class LiveConnection implements LiveSubscriber {
     if (isBinary !== (this.codec === 'msgpack')) {
       return this.end(CloseCode.unsupportedData, 'wrong message type for this codec');
     }
-    if (!this.#rate.take(Date.now())) {
+    if (!this.#requests.tryTake(performance.now())) {
       this.#reply(liveError(ErrorCode.rateExceeded));
       return this.end(CloseCode.rate, 'too many requests');
     }
@@ -169,7 +176,7 @@ export class LiveConnection implements LiveSubscriber {
     }
   }
 
-  sendGap(reason: DropReason, fromMs: number | undefined, toMs: number, dropped?: number): void {
+  sendGap(reason: GapReason, fromMs: number | undefined, toMs: number, dropped?: number): void {
     this.#endpoint.observer.onGap?.(reason);
     this.#reply({
       T: 'gap',
@@ -182,7 +189,6 @@ export class LiveConnection implements LiveSubscriber {
 
   sendPosition(): void {
     if (!this.#withPositions || this.#following !== 'live' || this.outbox.isHolding) return;
-    this.#endpoint.hub.flush();
     const at = this.#endpoint.hub.position();
     if (at !== undefined && !this.outbox.isHolding) this.#reply({ T: 'pos', at });
   }
@@ -224,7 +230,7 @@ export class LiveConnection implements LiveSubscriber {
     }
     if (request.action === 'unsubscribe') {
       subscriptions.remove(request.lists);
-      return this.#changed(subscriptions);
+      return this.#reconfigure(() => this.#apply(subscriptions));
     }
     this.#subscribe(subscriptions, request.lists, request.options);
   }
@@ -257,51 +263,56 @@ export class LiveConnection implements LiveSubscriber {
       throw new RequestRefusal(ErrorCode.invalidSyntax, 'resume goes with the first subscription to trades');
     }
     subscriptions.add(lists);
-    this.#mode = options.mode ?? this.#mode;
-    this.#maxHz = options.maxHz ?? this.#maxHz;
-    this.#withPositions = options.positions ?? this.#withPositions;
     const { hub } = this.#endpoint;
-    hub.flush();
-    this.outbox.configure(this.#mode, this.#maxHz, Date.now());
     const named = options.snapshot && lists.trades.length > 0 ? new Set(lists.trades) : undefined;
     const mustWait = resume !== undefined || (named !== undefined && !hub.isReady);
-    if (mustWait && this.#following === 'no') this.#following = 'catching-up';
-    this.#changed(subscriptions);
-    if (resume === undefined) return void (named !== undefined && hub.whenReady(() => this.#showSnapshot(named)));
+    this.#reconfigure(() => {
+      this.#mode = options.mode ?? this.#mode;
+      this.#maxHz = options.maxHz ?? this.#maxHz;
+      this.#withPositions = options.positions ?? this.#withPositions;
+      this.outbox.configure(this.#mode, this.#maxHz, Date.now());
+      if (mustWait && this.#following === 'no') this.#following = 'catching-up';
+      this.#apply(subscriptions);
+    });
+    if (resume === undefined) return void (named !== undefined && hub.whenReady(() => this.#sendSnapshot(named)));
     hub.resume(this, resume, (isComplete) => {
-      if (isComplete || named === undefined) this.#follow();
-      else hub.whenReady(() => this.#showSnapshot(named));
+      if (isComplete || named === undefined) this.#joinLive();
+      else hub.whenReady(() => this.#sendSnapshot(named));
     });
   }
 
-  /** Tells the full state and takes it into force. */
-  #changed(subscriptions: Subscriptions): void {
-    this.#endpoint.hub.flush();
+  /** Takes the subscriptions into force and acknowledges their full state. */
+  #apply(subscriptions: Subscriptions): void {
     this.#trades = subscriptions.filter('trades');
     this.#bars = subscriptions.filter('bars');
     this.#updatedBars = subscriptions.filter('updatedBars');
     const hasBars = !isEmptyFilter(this.#bars) || !isEmptyFilter(this.#updatedBars);
     this.#barKey = hasBars ? `${filterKey(this.#bars)} ${filterKey(this.#updatedBars)}` : '';
     this.#reply({ T: 'subscription', ...subscriptions.state() });
-    if (this.#following !== 'catching-up') this.#follow();
   }
 
-  #follow(): void {
-    const isFirst = this.#following !== 'live';
-    this.#following = isEmptyFilter(this.#trades) ? 'no' : 'live';
-    this.#endpoint.hub.join(this);
-    if (isFirst) this.sendPosition();
+  /** Every change of the ticks it gets goes through the hub, which delivers pending ones as before. */
+  #reconfigure(change: () => void): void {
+    const wasLive = this.#following === 'live';
+    this.#endpoint.hub.reconfigure(this, () => {
+      change();
+      if (this.#following !== 'catching-up') this.#following = isEmptyFilter(this.#trades) ? 'no' : 'live';
+    });
+    if (!wasLive) this.sendPosition();
+  }
+
+  /** Catching up is over. */
+  #joinLive(): void {
+    this.#reconfigure(() => (this.#following = 'no'));
   }
 
   /** The last ticks of the named symbols; live ones follow. */
-  #showSnapshot(named: ReadonlySet<string>): void {
+  #sendSnapshot(named: ReadonlySet<string>): void {
     if (this.#isClosed) return;
-    const { hub } = this.#endpoint;
-    hub.flush();
     const filter = this.#trades;
     const wants = (symbol: string): boolean => passesFilter(filter, symbol) && (named.has('*') || named.has(symbol));
-    for (const frame of hub.snapshot(this.codec, wants)) this.sendControl(frame);
-    if (this.#following === 'catching-up') this.#follow();
+    for (const frame of this.#endpoint.hub.snapshot(this.codec, wants)) this.sendControl(frame);
+    if (this.#following === 'catching-up') this.#joinLive();
   }
 
   #refuse(error: unknown): void {

@@ -1,28 +1,31 @@
-import type { FlushNotice } from '../stream/flush-notice.ts';
+import type { SymbolFilter } from '../market/symbol-filter.ts';
+import type { GapReason } from '../protocol/live-reply.ts';
 import type { CodecName } from '../protocol/version.ts';
-import type { DeliveryProfile } from './delivery/subscriber-groups.ts';
-import type { DropReason } from './fanout-ports.ts';
+import type { FlushNotice } from '../stream/flush-notice.ts';
 import type { LiveOutbox } from './delivery/live-outbox.ts';
-import type { SymbolFilter } from './symbol-filter.ts';
+import type { DeliveryProfile } from './delivery/subscriber-groups.ts';
 
 /** A dashboard's connection as the hub needs it. */
 export interface LiveSubscriber {
   readonly codec: CodecName;
   readonly outbox: LiveOutbox;
+  /** How it wants its live ticks. */
   readonly deliveryProfile: DeliveryProfile;
   readonly bars: SymbolFilter;
   readonly updatedBars: SymbolFilter;
   /** The same text for the same `bars` and `updatedBars`. */
   readonly barKey: string;
-  /** Whether it gets live ticks: what is missed live is missed by it. */
+  /** Whether it gets live ticks: a live tick missed is missed by it. */
   readonly isFollowing: boolean;
+  /** Whether a resume or a snapshot must come first: it joins the live ticks after that. */
+  readonly isCatchingUp: boolean;
   readonly isClosed: boolean;
   sendControl(frame: Buffer): void;
   sendFlush(notice: FlushNotice): void;
   /** Says that ticks accepted in this time (milliseconds since the epoch) were not and will not be sent. */
-  sendGap(reason: DropReason, fromMs: number | undefined, toMs: number, dropped?: number): void;
-  /** Says where it stands, if it asked for positions and has got everything up to there. */
+  sendGap(reason: GapReason, fromMs: number | undefined, toMs: number, dropped?: number): void;
+  /** Sends its position, if it asked for positions and has got everything up to there. */
   sendPosition(): void;
-  /** It does not read: 407 and the end. */
+  /** Closes it as slow (407): it does not read. */
   cutSlow(): void;
 }

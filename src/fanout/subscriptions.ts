@@ -6,7 +6,7 @@ import {
   type LiveChannel,
   RequestRefusal,
 } from '../protocol/live-request.ts';
-import type { SymbolFilter } from './symbol-filter.ts';
+import type { SymbolFilter } from '../market/symbol-filter.ts';
 
 const EVERYTHING = '*';
 const SYMBOL_CHANNELS: readonly LiveChannel[] = ['trades', 'bars', 'updatedBars'];

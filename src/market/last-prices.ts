@@ -1,9 +1,13 @@
-import type { SymbolTable } from '../market/symbol-table.ts';
-import type { TickColumns } from '../market/tick-columns.ts';
+import type { SymbolTable } from './symbol-table.ts';
+import type { TickColumns } from './tick-columns.ts';
 import type { LastTick } from './last-tick.ts';
-import type { OutgoingTick } from './frames/fragment-writer.ts';
 
 const INITIAL_SYMBOLS = 512;
+
+/** A tick on its way out; `symbolBytes` are its symbol for msgpack. */
+export interface OutgoingTick extends LastTick {
+  readonly symbolBytes: Buffer;
+}
 
 /**
  * The last tick of every symbol: the one with the greatest time, of several at that time the one that arrived last.
@@ -69,7 +73,7 @@ export class LastPrices {
     }
   }
 
-  /** A place for every symbol of the table. */
+  /** Makes room for every symbol of the table. */
   #reserve(): void {
     const needed = this.#table.names.length;
     if (needed <= this.#price.length) return;

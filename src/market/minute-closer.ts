@@ -1,4 +1,4 @@
-import { MINUTE_MICROS, type MinuteBar } from '../../market/minute-bar.ts';
+import { MINUTE_MICROS, type MinuteBar } from './minute-bar.ts';
 
 /** `b`: the minute is over. `u`: it changed after it was over. */
 export interface BarEvent {

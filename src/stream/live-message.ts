@@ -1,21 +1,22 @@
 import { BadFrameError } from '../market/bad-frame-error.ts';
 import { decodeStreamEntry, type StreamEntry } from './stream-entry.ts';
+import type { TailEntry } from './stream-tail.ts';
 
 /**
  * The message that the append script publishes on the live channel:
- * `<stream id> <published> <shown> <stream id>\n`, then the entry as it stands in the stream.
+ * `<id> <shownUpTo> <liveSeq> <streamId>\n`, then the entry as it stands in the stream.
  */
-export interface LiveMessage {
-  readonly id: string;
-  /** Frames with seq ≤ published have been shown before. */
-  readonly shownUpTo: number;
-  /** Number of this entry among the stream's shown ones, from 1: a number missing is an entry missed. */
-  readonly liveSeq: number;
+export interface LiveMessage extends LiveEntry {
   /** Random name of the stream; another one is another stream. */
   readonly streamId: string;
+}
+
+/** An entry whose ticks go to dashboards, not decoded: its bytes as they stand in the stream. */
+export type RawLiveEntry = TailEntry;
+
+/** An entry whose ticks go to dashboards. A live sequence number (`liveSeq`) missing is an entry missed. */
+export interface LiveEntry extends RawLiveEntry {
   readonly entry: StreamEntry;
-  /** The entry's bytes, as they stand in the stream. */
-  readonly data: Buffer;
 }
 
 const HEADER = /^(\d+-\d+) (\d+) (\d+) ([\w-]+)$/;

@@ -1,7 +1,7 @@
 import * as assert from 'uvu/assert';
-import { RowList } from '../../../src/fanout/frames/row-list.ts';
-import { suite } from '../../support/suite.ts';
-import { listOf, numbersOf } from '../row-lists.ts';
+import { RowList } from '../../src/base/row-list.ts';
+import { suite } from '../support/suite.ts';
+import { listOf, numbersOf } from '../fanout/row-lists.ts';
 
 const test = suite('lists of rows');
 

@@ -1,7 +1,7 @@
 import { encodeStreamEntry, type StreamEntry } from '../../src/stream/stream-entry.ts';
 import { ByteWriter } from '../../src/market/byte-writer.ts';
 import type { Tick } from '../../src/market/tick.ts';
-import type { RawLiveEntry } from '../../src/fanout/stream/live-sequence.ts';
+import type { RawLiveEntry } from '../../src/stream/live-message.ts';
 
 /** Canonical rows, as the gateway puts them into the buffer. */
 export function rowsOf(ticks: readonly Tick[]): Buffer {

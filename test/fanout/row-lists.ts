@@ -1,4 +1,4 @@
-import { RowList } from '../../src/fanout/frames/row-list.ts';
+import { RowList } from '../../src/base/row-list.ts';
 
 export function listOf(rows: readonly number[]): RowList {
   const list = new RowList();

@@ -1,21 +1,20 @@
 import * as assert from 'uvu/assert';
 import { FeedAges } from '../../src/fanout/feed-ages.ts';
-import { AdaptiveDelay } from '../../src/fanout/delivery/adaptive-delay.ts';
+import { AdaptiveDelay } from '../../src/base/adaptive-delay.ts';
 import { TailPageSize } from '../../src/fanout/stream/tail-page-size.ts';
-import { RequestRate } from '../../src/fanout/request-rate.ts';
 import { formatResumeToken, idMillis, parseResumeToken } from '../../src/stream/stream-cursor.ts';
 import { suite } from '../support/suite.ts';
 
-const delay = suite('the pace of handing out');
+const delay = suite('adaptive delay');
 
-delay('at once when idle, and while handing out takes little of the time', () => {
+delay('at once when idle, and while delivery takes little of the time', () => {
   const own = new AdaptiveDelay(10);
   assert.is(own.gapMs(0), 0);
   for (let at = 0; at < 1_000; at += 10) own.spent(at, at + 1);
   assert.is(own.gapMs(1_000), 0);
 });
 
-delay('the more of the time it takes the longer ticks are gathered, up to the bound; and it is forgotten', () => {
+delay('the more of the time it takes the longer ticks stay pending, up to the bound; and it is forgotten', () => {
   const gapAt = (share: number): number => {
     const own = new AdaptiveDelay(10);
     for (let at = 0; at < 1_000; at += 1) own.spent(at, at + share);
@@ -46,20 +45,6 @@ ages('youngest first; one-off feeds and those of yesterday are left out; fifty a
   assert.equal(own.list(24 * 3_600_000 + 60_000).length, 2);
   for (let at = 0; at < 60; at++) own.heard(`f${at}`, 200_000);
   assert.is(own.list(200_000).length, 50);
-});
-
-const rate = suite('how much a client may ask');
-
-rate('a burst, then a trickle', () => {
-  const own = new RequestRate();
-  let taken = 0;
-  while (own.take(0)) taken += 1;
-  assert.is(taken, 200);
-  assert.is(own.take(49), false);
-  assert.is(own.take(100), true);
-  taken = 0;
-  while (own.take(1_000_000)) taken += 1;
-  assert.is(taken, 200);
 });
 
 const pages = suite('pages of the stream');

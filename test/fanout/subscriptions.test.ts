@@ -1,6 +1,6 @@
 import * as assert from 'uvu/assert';
 import { Subscriptions } from '../../src/fanout/subscriptions.ts';
-import { passesFilter } from '../../src/fanout/symbol-filter.ts';
+import { passesFilter } from '../../src/market/symbol-filter.ts';
 import { type ChannelLists, RequestRefusal } from '../../src/protocol/live-request.ts';
 import { suite } from '../support/suite.ts';
 

@@ -1,63 +1,108 @@
+import { RowList } from '../../base/row-list.ts';
+import { describeError } from '../../errors.ts';
+import { fanoutLogger } from '../../logger.ts';
+import { MINUTE_MICROS, type MinuteBar } from '../../market/minute-bar.ts';
+import { type BarEvent, MinuteCloser } from '../../market/minute-closer.ts';
+import { passesFilter } from '../../market/symbol-filter.ts';
 import type { CodecName } from '../../protocol/version.ts';
-import { type FragmentWriter, fragmentWriter } from '../frames/fragment-writer.ts';
+import type { LivePrices } from '../fanout-ports.ts';
+import { FragmentBuffer } from '../frames/fragment-buffer.ts';
 import type { LiveSubscriber } from '../live-subscriber.ts';
-import type { BarEvent } from './minute-closer.ts';
-import { passesFilter } from '../symbol-filter.ts';
-import { RowList } from '../frames/row-list.ts';
-import { arrayFrame } from '../frames/web-socket-frame.ts';
 
 const MAX_BARS_A_FRAME = 256;
+const RETRY_MS = 2_000;
+const MINUTE_MS = 60_000;
+/** Bars are read again from so long before the last flush notice heard. */
+const BARS_BACK_MS = 3 * MINUTE_MS;
+const MAX_BARS_BACK_MS = 60 * MINUTE_MS;
 
-interface EncodedBars {
-  readonly writer: FragmentWriter;
-  readonly starts: readonly number[];
-  readonly ends: readonly number[];
-}
+/**
+ * Delivers bars whose minute is over (`b`) and bars that changed afterwards (`u`): each encoded once a codec, frames
+ * shared by dashboards with the same filters. Bars of flushes that were not heard of are read from the store.
+ */
+export class BarDelivery implements Disposable {
+  readonly #prices: LivePrices;
+  readonly #subscribers: Iterable<LiveSubscriber>;
+  readonly #minutes = new MinuteCloser();
+  /** Up to when flush notices are known to have come. */
+  #heardMs: number;
+  #retryTimer: NodeJS.Timeout | undefined;
+  #isDisposed = false;
 
-/** Hands out bars: each encoded once a codec, frames shared by dashboards with the same wishes. */
-export class BarDelivery {
-  deliver(events: readonly BarEvent[], subscribers: Iterable<LiveSubscriber>): void {
+  constructor(prices: LivePrices, subscribers: Iterable<LiveSubscriber>, nowMs: number) {
+    this.#prices = prices;
+    this.#subscribers = subscribers;
+    this.#heardMs = nowMs;
+  }
+
+  [Symbol.dispose](): void {
+    this.#isDisposed = true;
+    clearTimeout(this.#retryTimer);
+  }
+
+  /** Bars that a flush committed. */
+  onFlushed(bars: readonly MinuteBar[], nowMs: number): void {
+    this.#heardMs = nowMs;
+    this.#deliver(this.#minutes.take(bars, nowMs));
+  }
+
+  /** Delivers the minutes that are over because nothing comes any more. */
+  onClock(nowMs: number): void {
+    this.#deliver(this.#minutes.tick(nowMs));
+  }
+
+  /** Reads the bars of the minutes that may have changed without a notice, and tries again until it can. */
+  async loadMissed(): Promise<void> {
+    clearTimeout(this.#retryTimer);
+    const nowMs = Date.now();
+    const sinceMs = Math.max(nowMs - MAX_BARS_BACK_MS, Math.min(this.#heardMs, nowMs) - BARS_BACK_MS);
+    try {
+      const bars = await this.#prices.barsSince?.(Math.floor(sinceMs / MINUTE_MS) * MINUTE_MICROS);
+      if (this.#isDisposed) return;
+      this.#deliver(this.#minutes.catchUp(bars ?? [], Date.now()));
+    } catch (error) {
+      if (this.#isDisposed) return;
+      fanoutLogger.warn({ cause: describeError(error) }, 'missed bars cannot be loaded for now');
+      this.#retryTimer = setTimeout(() => void this.loadMissed(), RETRY_MS);
+    }
+  }
+
+  #deliver(events: readonly BarEvent[]): void {
     if (events.length === 0) return;
-    const encoded = new Map<CodecName, EncodedBars>();
+    const encoded = new Map<CodecName, FragmentBuffer>();
     const framesByFilter = new Map<string, readonly Buffer[]>();
-    for (const subscriber of subscribers) {
+    for (const subscriber of this.#subscribers) {
       const { codec, barKey } = subscriber;
       if (barKey === '') continue;
-      const profile = `${codec} ${barKey}`;
-      let frames = framesByFilter.get(profile);
+      const key = `${codec} ${barKey}`;
+      let frames = framesByFilter.get(key);
       if (frames === undefined) {
-        const bars = encoded.get(codec) ?? encodeBars(codec, events);
-        encoded.set(codec, bars);
-        frames = framesFor(subscriber, events, bars);
-        framesByFilter.set(profile, frames);
+        const fragments = encoded.get(codec) ?? encodeBars(codec, events);
+        encoded.set(codec, fragments);
+        frames = framesFor(subscriber, events, fragments);
+        framesByFilter.set(key, frames);
       }
       for (const frame of frames) if (!subscriber.isClosed) subscriber.sendControl(frame);
     }
   }
 }
 
-function encodeBars(codec: CodecName, events: readonly BarEvent[]): EncodedBars {
-  const writer = fragmentWriter(codec);
-  const starts: number[] = [];
-  const ends: number[] = [];
-  for (const { type, bar } of events) {
-    starts.push(writer.length);
-    writer.bar(type, bar);
-    ends.push(writer.length - writer.separatorBytes);
-  }
-  return { writer, starts, ends };
+function encodeBars(codec: CodecName, events: readonly BarEvent[]): FragmentBuffer {
+  const fragments = new FragmentBuffer(codec);
+  for (const [slot, { type, bar }] of events.entries()) fragments.writeBar(slot, type, bar);
+  return fragments;
 }
 
-function framesFor(subscriber: LiveSubscriber, events: readonly BarEvent[], bars: EncodedBars): Buffer[] {
-  const rows = new RowList();
-  events.forEach(({ type, bar }, index) => {
+function framesFor(subscriber: LiveSubscriber, events: readonly BarEvent[], fragments: FragmentBuffer): Buffer[] {
+  const slots = new RowList();
+  events.forEach(({ type, bar }, slot) => {
     const filter = type === 'b' ? subscriber.bars : subscriber.updatedBars;
-    if (passesFilter(filter, bar.symbol)) rows.push(index);
+    if (passesFilter(filter, bar.symbol)) slots.push(slot);
   });
   const frames: Buffer[] = [];
-  for (let from = 0; from < rows.length; from += MAX_BARS_A_FRAME) {
-    const some = rows.slice(from, Math.min(rows.length, from + MAX_BARS_A_FRAME));
-    frames.push(arrayFrame(subscriber.codec, bars.writer, bars.starts, bars.ends, some, some.length).bytes);
+  for (let from = 0; from < slots.length; from += MAX_BARS_A_FRAME) {
+    const some = slots.slice(from, Math.min(slots.length, from + MAX_BARS_A_FRAME));
+    frames.push(fragments.frame(some).bytes);
   }
   return frames;
 }

@@ -1,13 +1,13 @@
+import type { RowList } from '../../base/row-list.ts';
 import type { SymbolTable } from '../../market/symbol-table.ts';
 import type { TickColumns } from '../../market/tick-columns.ts';
+import { type ArrayFrame, joinedFrame } from '../../protocol/array-frame.ts';
 import type { LiveMode } from '../../protocol/live-request.ts';
 import type { CodecName } from '../../protocol/version.ts';
 import type { LiveSocket } from '../fanout-ports.ts';
-import { fragmentWriter } from '../frames/fragment-writer.ts';
-import { RowList } from '../frames/row-list.ts';
-import { type ArrayFrame, arrayFrame, joinedFrame } from '../frames/web-socket-frame.ts';
+import { FragmentBuffer } from '../frames/fragment-buffer.ts';
 
-/** Ticks that go to all dashboards of one subscription set. */
+/** Ticks that go to all dashboards of one subscriber group. */
 export interface SharedTicks {
   readonly frame: ArrayFrame;
   readonly columns: TickColumns;
@@ -45,8 +45,10 @@ export interface OutboxOptions {
   /** How long the peer may leave them there before it is cut. */
   readonly slowMs: number;
   readonly counts: DeliveryCounts;
-  /** The peer reads again: says what it did not get. */
+  /** The peer reads again: says which ticks it did not get. */
   readonly onDropped: (dropped: DroppedTicks) => void;
+  /** The peer has not read for too long: its connection is to be closed. */
+  readonly onSlow: () => void;
 }
 
 interface HeldTick {
@@ -59,11 +61,11 @@ interface HeldTick {
 const MAX_CONFLATE_BYTES = 64 * 1024;
 const MAX_TICKS_A_FRAME = 512;
 const NO_PAUSE_MS = 0;
-const WRITERS = { json: fragmentWriter('json'), msgpack: fragmentWriter('msgpack') };
+const CONFLATED = { json: new FragmentBuffer('json'), msgpack: new FragmentBuffer('msgpack') };
 
 /**
- * What waits for one dashboard. Bytes are bounded: beyond the bound `latest` dashboards are given the newest tick per
- * symbol as soon as they read again, `all` dashboards a count of what they missed; who stays full is to be cut.
+ * Send queue of one dashboard, bounded in bytes: beyond the bound `latest` dashboards are given the newest tick per symbol
+ * as soon as they read again, `all` dashboards a count of the ticks they missed; one that stays full is to be cut.
  */
 export class LiveOutbox {
   readonly #options: OutboxOptions;
@@ -156,6 +158,11 @@ export class LiveOutbox {
     return 'ok';
   }
 
+  /** Closes the connection as slow, after `pump` said so. */
+  cutSlow(): void {
+    this.#options.onSlow();
+  }
+
   #pumpDropped(nowMs: number): 'ok' | 'slow' {
     const dropped = this.#dropped;
     if (dropped === undefined || this.#options.socket.bufferedAmount > this.#options.queueBytes / 2) {
@@ -230,31 +237,22 @@ export class LiveOutbox {
     const isFull = waiting > 0 && waiting + this.#heldBytes > this.#options.queueBytes;
     this.#forgetPending();
     if (isFull) return this.#drop(count, fromMs, toMs);
-    const position = this.#heldPosition;
-    const all = position === undefined ? bodies : [...bodies, position];
-    this.#sendTicks(joinedFrame(this.#options.codec, position === undefined ? count : count + 1, all), count, nowMs);
+    const frame = joinedFrame(this.#options.codec, bodies, count, this.#heldPosition);
+    this.#sendTicks(frame.bytes, count, nowMs);
   }
 
   #sendConflated(nowMs: number): void {
     const table = this.#heldTable;
     if (table === undefined) return;
-    const { codec } = this.#options;
-    const writer = WRITERS[codec];
-    writer.reset();
-    const starts: number[] = [];
-    const ends: number[] = [];
+    const fragments = CONFLATED[this.#options.codec];
+    fragments.clear();
+    let slot = 0;
     for (const [symbol, held] of this.#held) {
-      starts.push(writer.length);
-      writer.tick('t', { ...held, symbol: table.names[symbol] ?? '', symbolBytes: table.bytesOf(symbol) });
-      ends.push(writer.length - writer.separatorBytes);
+      const names = { symbol: table.names[symbol] ?? '', symbolBytes: table.bytesOf(symbol) };
+      fragments.writeTick(slot++, 't', { ...held, ...names });
     }
-    const total = this.#held.size;
     this.#held = new Map();
-    for (let from = 0; from < total; from += MAX_TICKS_A_FRAME) {
-      const to = Math.min(total, from + MAX_TICKS_A_FRAME);
-      const tail = to === total ? this.#heldPosition : undefined;
-      const rows = RowList.range(from, to);
-      const frame = arrayFrame(codec, writer, starts, ends, rows, rows.length, tail);
+    for (const frame of fragments.allFrames(MAX_TICKS_A_FRAME, this.#heldPosition)) {
       this.#sendTicks(frame.bytes, frame.count, nowMs);
     }
   }

@@ -1,14 +1,15 @@
+import type { RowList } from '../../base/row-list.ts';
 import type { CodecName } from '../../protocol/version.ts';
-import type { RowList } from '../frames/row-list.ts';
-import { formatResumeToken, type StreamCursor } from '../../stream/stream-cursor.ts';
-import { positionElement } from '../frames/tick-encoder.ts';
 
-/** An entry whose ticks wait to be handed out, as rows of the columns that they are gathered in. */
+import { formatResumeToken, type StreamCursor } from '../../stream/stream-cursor.ts';
+import { positionElement } from '../frames/position-element.ts';
+
+/** An entry whose ticks are pending, as rows of the columns of pending ticks. */
 export interface PendingEntry {
   readonly fromRow: number;
   readonly toRow: number;
   readonly acceptedAtMs: number;
-  /** The place in the stream after it. */
+  /** Cursor of the stream after it. */
   readonly cursor: StreamCursor | undefined;
 }
 
@@ -24,10 +25,10 @@ export interface PendingPart {
   readonly toMs: number;
 }
 
-/** A frame is ended by the entry that reaches this; a larger entry goes in one frame. */
+/** Ticks of a frame, at most; a larger entry goes in one frame. */
 const MAX_FRAME_TICKS = 512;
 
-/** The entries gathered since the last time that nobody waited for any. */
+/** Pending entries, since the last time that nobody waited for any. */
 export class PendingEntries {
   #entries: PendingEntry[] = [];
   readonly #positions: Record<CodecName, { entry: number; element: Buffer } | undefined> = {
@@ -80,7 +81,7 @@ export class PendingEntries {
     return parts;
   }
 
-  /** The `pos` element after an entry; undefined where its place is not known. */
+  /** The `pos` element after an entry; undefined where its cursor is not known. */
   position(entry: number, codec: CodecName): Buffer | undefined {
     const known = this.#positions[codec];
     if (known?.entry === entry) return known.element;

@@ -1,9 +1,8 @@
+import { RowList } from '../../base/row-list.ts';
+import { filterKey, isEmptyFilter, type SymbolFilter } from '../../market/symbol-filter.ts';
 import type { CodecName } from '../../protocol/version.ts';
-import type { LiveOutbox } from './live-outbox.ts';
-import { RowList } from '../frames/row-list.ts';
-import { filterKey, isEmptyFilter, type SymbolFilter } from '../symbol-filter.ts';
 
-/** How a dashboard wants its ticks. */
+/** How a dashboard wants its ticks: those with equal profiles get the same bytes. */
 export interface DeliveryProfile {
   readonly codec: CodecName;
   /** With `pos` after each array. */
@@ -11,21 +10,21 @@ export interface DeliveryProfile {
   readonly filter: SymbolFilter;
 }
 
-/** What `fromEntry` is of a group for which nothing waits. */
-export const NOTHING_WAITS = -1;
+/** `fromEntry` of a group for which nothing is pending. */
+export const NOTHING_PENDING = -1;
 
-/** Dashboards that are to get the same bytes. A class, so that all of them have one shape: it is read for every tick. */
-export class SubscriberGroup implements DeliveryProfile {
+/** Dashboards that get the same frames. A class, so that all of them have one shape: it is read for every tick. */
+export class SubscriberGroup<Member> implements DeliveryProfile {
   readonly key: string;
   readonly codec: CodecName;
   readonly withPositions: boolean;
   readonly filter: SymbolFilter;
-  readonly members: Set<LiveOutbox> = new Set();
-  /** First of the gathered entries that has ticks for it. */
-  fromEntry: number = NOTHING_WAITS;
-  /** Rows that wait for it, where it names symbols. */
+  readonly members: Set<Member> = new Set();
+  /** First of the pending entries that has ticks for it. */
+  fromEntry: number = NOTHING_PENDING;
+  /** Pending rows, where it names symbols. */
   readonly rows: RowList = new RowList();
-  /** When it was served last, by the clock of whoever hands out. */
+  /** When it was served last, by the monotonic clock of the delivery. */
   servedMs: number = Number.NEGATIVE_INFINITY;
 
   constructor(key: string, { codec, withPositions, filter }: DeliveryProfile) {
@@ -36,34 +35,35 @@ export class SubscriberGroup implements DeliveryProfile {
   }
 }
 
-/** Which dashboards get the same frames, and which symbols go where. */
-export class SubscriberGroups {
-  readonly #byKey = new Map<string, SubscriberGroup>();
-  readonly #bySymbol = new Map<string, SubscriberGroup[]>();
-  readonly #ofAll = new Set<SubscriberGroup>();
-  readonly #byMember = new Map<LiveOutbox, SubscriberGroup>();
+/** Subscriber groups, by profile and by the symbols that they name. Pure. */
+export class SubscriberGroups<Member> {
+  readonly #byKey = new Map<string, SubscriberGroup<Member>>();
+  readonly #bySymbol = new Map<string, Array<SubscriberGroup<Member>>>();
+  readonly #ofAll = new Set<SubscriberGroup<Member>>();
+  readonly #byMember = new Map<Member, SubscriberGroup<Member>>();
   #version = 0;
 
   get isEmpty(): boolean {
     return this.#byKey.size === 0;
   }
 
-  /** Cohorts that get every symbol. */
-  get ofAll(): Iterable<SubscriberGroup> {
+  /** Groups that get every symbol. */
+  get ofAll(): Iterable<SubscriberGroup<Member>> {
     return this.#ofAll;
   }
 
-  /** Changes with the groups. */
+  /** Changes with the groups, not with their members. */
   get version(): number {
     return this.#version;
   }
 
-  /** Cohorts that name the symbol. */
-  of(symbol: string): readonly SubscriberGroup[] | undefined {
+  /** Groups that name the symbol. */
+  of(symbol: string): ReadonlyArray<SubscriberGroup<Member>> | undefined {
     return this.#bySymbol.get(symbol);
   }
 
-  join(member: LiveOutbox, profile: DeliveryProfile): void {
+  /** Puts a member into the group of its profile; into none where the profile names no symbol. */
+  join(member: Member, profile: DeliveryProfile): void {
     this.leave(member);
     if (isEmptyFilter(profile.filter)) return;
     const key = `${profile.codec} ${profile.withPositions ? 'pos' : ''} ${filterKey(profile.filter)}`;
@@ -76,7 +76,7 @@ export class SubscriberGroups {
     this.#byMember.set(member, group);
   }
 
-  leave(member: LiveOutbox): void {
+  leave(member: Member): void {
     const group = this.#byMember.get(member);
     if (group === undefined) return;
     this.#byMember.delete(member);
@@ -84,7 +84,7 @@ export class SubscriberGroups {
     if (group.members.size === 0) this.#remove(group);
   }
 
-  #add(group: SubscriberGroup): void {
+  #add(group: SubscriberGroup<Member>): void {
     this.#version += 1;
     this.#byKey.set(group.key, group);
     if (group.filter.isAll) {
@@ -98,7 +98,7 @@ export class SubscriberGroups {
     }
   }
 
-  #remove(group: SubscriberGroup): void {
+  #remove(group: SubscriberGroup<Member>): void {
     this.#version += 1;
     this.#byKey.delete(group.key);
     if (group.filter.isAll) {

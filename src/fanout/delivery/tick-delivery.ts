@@ -1,139 +1,137 @@
+import { AdaptiveDelay } from '../../base/adaptive-delay.ts';
 import type { SymbolTable } from '../../market/symbol-table.ts';
 import { TickColumns } from '../../market/tick-columns.ts';
 import type { CodecName } from '../../protocol/version.ts';
-import { type SubscriberGroup, type SubscriberGroups, NOTHING_WAITS } from './subscriber-groups.ts';
 import type { FanoutObserver } from '../fanout-ports.ts';
-import { PendingEntries, type PendingPart } from './pending-entries.ts';
-import { AdaptiveDelay } from './adaptive-delay.ts';
-import type { DeliveryCounts, LiveOutbox, SharedTicks } from './live-outbox.ts';
-import { appendLiveTicks } from '../stream/live-ticks.ts';
-import type { LiveEntry } from '../stream/live-sequence.ts';
-import type { StreamCursor } from '../../stream/stream-cursor.ts';
 import { TickEncoder } from '../frames/tick-encoder.ts';
+import type { DeliveryCounts, LiveOutbox, SharedTicks } from './live-outbox.ts';
+import { PendingEntries, type PendingEntry, type PendingPart } from './pending-entries.ts';
+import { type DeliveryProfile, NOTHING_PENDING, type SubscriberGroup, SubscriberGroups } from './subscriber-groups.ts';
 
-export interface DeliveryOptions {
-  readonly groups: SubscriberGroups;
+export interface TickDeliveryOptions {
   readonly symbolTable: SymbolTable;
-  readonly counts: DeliveryCounts;
   readonly observer: FanoutObserver;
-  /** Longest time ticks are gathered under load. */
+  /** Longest time that ticks stay pending under load. */
   readonly coalesceMs: number;
-  /** Each tick, in the order of arrival, before it is handed out. */
-  readonly onTicks: (columns: TickColumns, fromRow: number, toRow: number) => void;
-  /** The place after an entry that has just come. */
-  readonly cursorAfter: (entry: LiveEntry) => StreamCursor | undefined;
 }
 
-/** Rows gathered before all of them are handed out without waiting for their turn. */
+type Group = SubscriberGroup<LiveOutbox>;
+
+/** Pending rows, at most: beyond it all of them are delivered without waiting for their turn. */
 const MAX_PENDING_TICKS = 16_384;
-/** One turn of handing out; then sockets and feeds get theirs. */
+/** Time of one turn of delivery; then sockets and feeds get theirs. */
 const TURN_MS = 1;
-const NOBODY: readonly SubscriberGroup[] = [];
-/** How often outboxes that hold something are looked after. */
+const NO_GROUPS: readonly Group[] = [];
+/** How often outboxes that hold something are pumped. */
 const PUMP_MS = 10;
 
 /**
- * Gathers ticks and hands them out: each encoded once a codec, one frame a group. Cohorts that have something to get
- * stand in a queue and are served one after the other, each with all that has come since it was served last: the more
- * there is to do the larger the frames, and nobody waits for a whole round.
+ * Delivers live ticks: each encoded once a codec, one frame a subscriber group. Groups with pending ticks form a queue
+ * and are served one after the other, each with all that has come since it was served last: the more there is to do the
+ * larger the frames, and nobody waits for a whole round.
  */
 export class TickDelivery implements Disposable {
-  readonly #options: DeliveryOptions;
+  /** Columns of the pending ticks: whoever adds an entry appends its rows here first. */
+  readonly columns: TickColumns;
+  /** Totals since they were observed last. */
+  readonly counts: DeliveryCounts = { sent: 0, frames: 0, bytes: 0, dropped: 0 };
+  readonly #options: TickDeliveryOptions;
+  readonly #groups = new SubscriberGroups<LiveOutbox>();
   readonly #delay: AdaptiveDelay;
-  readonly #columns: TickColumns;
   readonly #entries = new PendingEntries();
   readonly #encoders: Readonly<Record<CodecName, TickEncoder>> = {
     json: new TickEncoder('json'),
     msgpack: new TickEncoder('msgpack'),
   };
   readonly #holding = new Set<LiveOutbox>();
-  readonly #onSlow: (outbox: LiveOutbox) => void;
-  /** Cohorts with something to get, longest waiting first, from `#served` on. */
-  #waiting: SubscriberGroup[] = [];
+  /** Groups with pending ticks, longest waiting first, from `#served` on. */
+  #queue: Group[] = [];
   #served = 0;
-  /** Cohorts that name a symbol, by its number: as of a version of the groups. */
-  #naming: Array<readonly SubscriberGroup[] | undefined> = [];
+  /** Groups that name a symbol, by its number: as of a version of the groups. */
+  #naming: Array<readonly Group[] | undefined> = [];
   #namingVersion = -1;
   #timer: NodeJS.Timeout | undefined;
   #immediate: NodeJS.Immediate | undefined;
   #pumpTimer: NodeJS.Timeout | undefined;
 
-  /** @param onSlow the peer behind this outbox does not read */
-  constructor(options: DeliveryOptions, onSlow: (outbox: LiveOutbox) => void) {
+  constructor(options: TickDeliveryOptions) {
     this.#options = options;
-    this.#onSlow = onSlow;
     this.#delay = new AdaptiveDelay(options.coalesceMs);
-    this.#columns = new TickColumns(options.symbolTable);
-    this.#forget();
+    this.columns = new TickColumns(options.symbolTable);
+    this.#forgetPending();
   }
 
-  /** Ticks to be handed out soon. */
-  add(entry: LiveEntry): void {
-    const { groups, onTicks, cursorAfter } = this.#options;
-    const columns = this.#columns;
-    const fromRow = columns.length;
-    appendLiveTicks(entry, columns);
-    const toRow = columns.length;
+  /** From here on the outbox gets the live ticks of its profile; pending ones still go out by the one before. */
+  join(outbox: LiveOutbox, profile: DeliveryProfile): void {
+    this.flush();
+    this.#groups.join(outbox, profile);
+    this.watch(outbox);
+  }
+
+  /** The outbox gets no more live ticks; what it holds is still sent. */
+  leave(outbox: LiveOutbox): void {
+    this.#groups.leave(outbox);
+  }
+
+  /** The outbox is closed. */
+  remove(outbox: LiveOutbox): void {
+    this.#groups.leave(outbox);
+    this.#holding.delete(outbox);
+  }
+
+  /** An entry whose ticks were appended to {@link columns} as the rows from `fromRow` up to `toRow`. */
+  add(entry: PendingEntry): void {
+    const { fromRow, toRow } = entry;
     if (toRow === fromRow) return;
-    onTicks(columns, fromRow, toRow);
-    const number = this.#entries.add({
-      fromRow,
-      toRow,
-      acceptedAtMs: entry.entry.acceptedAtMs,
-      cursor: cursorAfter(entry),
-    });
-    for (const group of groups.ofAll) this.#enqueue(group, number);
+    const number = this.#entries.add(entry);
+    for (const group of this.#groups.ofAll) this.#enqueue(group, number);
+    const { symbol } = this.columns;
     for (let row = fromRow; row < toRow; row++) {
-      for (const group of this.#groupsNaming(columns.symbol[row] ?? 0)) {
+      for (const group of this.#groupsNaming(symbol[row] ?? 0)) {
         this.#enqueue(group, number);
         group.rows.push(row);
       }
     }
-    if (this.#waiting.length === 0) this.#forget();
+    if (this.#queue.length === 0) this.#forgetPending();
     else if (toRow >= MAX_PENDING_TICKS) this.flush();
     else this.#schedule(performance.now());
   }
 
-  /** Hands out all that has been gathered, now. */
+  /** Delivers all pending ticks now: whoever joins afterwards begins behind them. */
   flush(): void {
     this.#deliver('all');
   }
 
-  /** An outbox has been given something to hold, or its pace was changed. */
+  /** An outbox may hold something. */
   watch(outbox: LiveOutbox): void {
     if (!outbox.isHolding) return;
     this.#holding.add(outbox);
     this.#pumpTimer ??= setInterval(() => this.#pump(), PUMP_MS);
   }
 
-  forget(outbox: LiveOutbox): void {
-    this.#holding.delete(outbox);
-  }
-
   [Symbol.dispose](): void {
     this.#unschedule();
     clearInterval(this.#pumpTimer);
-    this.#forget();
+    this.#forgetPending();
   }
 
-  #enqueue(group: SubscriberGroup, entry: number): void {
-    if (group.fromEntry !== NOTHING_WAITS) return;
+  #enqueue(group: Group, entry: number): void {
+    if (group.fromEntry !== NOTHING_PENDING) return;
     group.fromEntry = entry;
-    this.#waiting.push(group);
+    this.#queue.push(group);
   }
 
-  #groupsNaming(symbol: number): readonly SubscriberGroup[] {
-    const { groups, symbolTable } = this.#options;
-    if (this.#namingVersion !== groups.version) {
-      this.#namingVersion = groups.version;
+  #groupsNaming(symbol: number): readonly Group[] {
+    if (this.#namingVersion !== this.#groups.version) {
+      this.#namingVersion = this.#groups.version;
       this.#naming = [];
     }
-    return (this.#naming[symbol] ??= groups.of(symbolTable.names[symbol] ?? '') ?? NOBODY);
+    return (this.#naming[symbol] ??= this.#groups.of(this.columns.symbolTable.names[symbol] ?? '') ?? NO_GROUPS);
   }
 
   #schedule(nowMs: number): void {
     if (this.#timer !== undefined || this.#immediate !== undefined) return;
-    const dueMs = (this.#waiting[this.#served]?.servedMs ?? 0) + this.#delay.gapMs(nowMs);
+    const dueMs = (this.#queue[this.#served]?.servedMs ?? 0) + this.#delay.gapMs(nowMs);
     if (dueMs <= nowMs) this.#immediate = setImmediate(() => this.#deliver('due'));
     else this.#timer = setTimeout(() => this.#deliver('due'), dueMs - nowMs);
   }
@@ -148,32 +146,32 @@ export class TickDelivery implements Disposable {
   /** One turn: serves all groups, or those that have waited long enough, until the time is up. */
   #deliver(which: 'due' | 'all'): void {
     this.#unschedule();
-    if (this.#waiting.length === 0) return;
+    if (this.#queue.length === 0) return;
     const startedMs = performance.now();
     const gapMs = which === 'all' ? Number.NEGATIVE_INFINITY : this.#delay.gapMs(startedMs);
     const endMs = which === 'all' ? Number.POSITIVE_INFINITY : startedMs + TURN_MS;
     const wallMs = Date.now();
     let nowMs = startedMs;
-    for (const { codec } of this.#options.groups.ofAll) this.#encoders[codec].encodeThrough(this.#columns.length);
-    let group = this.#waiting[this.#served];
+    for (const { codec } of this.#groups.ofAll) this.#encoders[codec].encodeThrough(this.columns.length);
+    let group = this.#queue[this.#served];
     while (group !== undefined && nowMs < endMs && group.servedMs + gapMs <= nowMs) {
       this.#served += 1;
       this.#serve(group, wallMs);
       nowMs = performance.now();
       group.servedMs = nowMs;
-      group = this.#waiting[this.#served];
+      group = this.#queue[this.#served];
     }
     this.#delay.spent(startedMs, nowMs);
-    if (group === undefined) this.#forget();
+    if (group === undefined) this.#forgetPending();
     else this.#schedule(nowMs);
     this.#pump();
     this.#observe();
   }
 
-  #serve(group: SubscriberGroup, nowMs: number): void {
+  #serve(group: Group, nowMs: number): void {
     const { fromEntry, rows, members } = group;
-    group.fromEntry = NOTHING_WAITS;
-    if (fromEntry === NOTHING_WAITS || members.size === 0) return rows.clear();
+    group.fromEntry = NOTHING_PENDING;
+    if (fromEntry === NOTHING_PENDING || members.size === 0) return rows.clear();
     const parts = group.filter.isAll ? this.#entries.all(fromEntry) : this.#entries.of(rows, fromEntry);
     for (const part of parts) {
       const shared = this.#share(group, part);
@@ -186,28 +184,28 @@ export class TickDelivery implements Disposable {
     rows.clear();
   }
 
-  #share({ codec, withPositions }: SubscriberGroup, part: PendingPart): SharedTicks {
+  #share({ codec, withPositions }: Group, part: PendingPart): SharedTicks {
     const { rows, fromRow, toRow, fromMs, toMs } = part;
     const position = withPositions ? this.#entries.position(part.lastEntry, codec) : undefined;
     const encoder = this.#encoders[codec];
     const frame = rows === undefined ? encoder.rangeFrame(fromRow, toRow, position) : encoder.frame(rows, position);
-    return { frame, columns: this.#columns, rows, fromRow, toRow, position, fromMs, toMs };
+    return { frame, columns: this.columns, rows, fromRow, toRow, position, fromMs, toMs };
   }
 
-  /** Everything gathered has been handed out, or nobody wants it. */
-  #forget(): void {
-    this.#waiting = [];
+  /** Every pending tick has been delivered, or nobody wants it. */
+  #forgetPending(): void {
+    this.#queue = [];
     this.#served = 0;
     this.#entries.clear();
-    this.#columns.clear();
-    for (const encoder of Object.values(this.#encoders)) encoder.begin(this.#columns);
+    this.columns.clear();
+    for (const encoder of Object.values(this.#encoders)) encoder.begin(this.columns);
   }
 
   #pump(): void {
     const nowMs = Date.now();
     for (const outbox of this.#holding) {
       const verdict = outbox.pump(nowMs);
-      if (verdict === 'slow') this.#onSlow(outbox);
+      if (verdict === 'slow') outbox.cutSlow();
       if (verdict === 'slow' || !outbox.isHolding) this.#holding.delete(outbox);
     }
     if (this.#holding.size > 0) return;
@@ -216,7 +214,8 @@ export class TickDelivery implements Disposable {
   }
 
   #observe(): void {
-    const { observer, counts } = this.#options;
+    const { counts } = this;
+    const { observer } = this.#options;
     if (counts.sent > 0) observer.onSent?.(counts.sent, counts.frames, counts.bytes);
     if (counts.dropped > 0) observer.onDropped?.('slow', counts.dropped);
     counts.sent = counts.frames = counts.bytes = counts.dropped = 0;

@@ -1,40 +1,26 @@
+import { TWO_32 } from '../../base/two-32.ts';
+import type { OutgoingTick } from '../../market/last-prices.ts';
 import type { MinuteBar } from '../../market/minute-bar.ts';
 import { formatMicros } from '../../market/tick.ts';
 import type { CodecName } from '../../protocol/version.ts';
 
-/** A tick on its way out. */
-export interface OutgoingTick {
-  readonly symbolBytes: Buffer;
-  readonly symbol: string;
-  readonly price: number;
-  /** Undefined where only the price is known. */
-  readonly volume: number | undefined;
-  readonly timeMicros: number;
-}
-
 const INITIAL_BYTES = 1 << 16;
-/** No single message written here is longer. */
+/** Longest fragment: at most so many bytes are written at once. */
 const MAX_FRAGMENT_BYTES = 512;
-const TWO_32 = 2 ** 32;
 
 /**
- * Writes messages of the live endpoint in one codec, one after the other into one growing buffer. What it hands out are
- * offsets; bytes are copied into frames.
+ * Fragment arena: ticks, bars and positions of the live endpoint in one codec, one after the other in one growing
+ * buffer, each followed by the separator of an array's elements.
  */
 export interface FragmentWriter {
-  readonly codec: CodecName;
-  /** Bytes of the separator that follows each message: what lies between two messages is a list. */
-  readonly separatorBytes: 0 | 1;
   readonly bytes: Buffer;
   /** Of all of `bytes`. */
   readonly view: DataView;
   readonly length: number;
   reset(): void;
-  /** `T` is `t` (a trade) or `last` (of a snapshot). */
   tick(type: 't' | 'last', tick: OutgoingTick): void;
-  /** `T` is `b` (a minute is over) or `u` (it changed afterwards). */
   bar(type: 'b' | 'u', bar: MinuteBar): void;
-  position(at: string): void;
+  position(resumeToken: string): void;
 }
 
 export function fragmentWriter(codec: CodecName): FragmentWriter {
@@ -46,7 +32,7 @@ function averagePrice(bar: MinuteBar): number | undefined {
   return bar.volume > 0 ? bar.turnoverMillionths / 1e6 / bar.volume : undefined;
 }
 
-/** Time as text; the part up to the second is remembered, since most ticks of a moment share it. */
+/** RFC 3339 times; the part up to the second is kept, since most ticks of a moment share it. */
 class TimeText {
   #second = Number.NaN;
   #prefix = '';
@@ -62,8 +48,6 @@ class TimeText {
 }
 
 class JsonFragments implements FragmentWriter {
-  readonly codec = 'json';
-  readonly separatorBytes = 1;
   bytes: Buffer = Buffer.allocUnsafe(INITIAL_BYTES);
   view: DataView = viewOf(this.bytes);
   length = 0;
@@ -88,8 +72,8 @@ class JsonFragments implements FragmentWriter {
     );
   }
 
-  position(at: string): void {
-    this.#write(`{"T":"pos","at":"${at}"}`);
+  position(resumeToken: string): void {
+    this.#write(`{"T":"pos","at":"${resumeToken}"}`);
   }
 
   #write(text: string): void {
@@ -108,8 +92,6 @@ const HEAD_TRADE = Buffer.from([0xa1, 0x54, 0xa1, 0x74, 0xa1, 0x53]);
 const HEAD_LAST = Buffer.from([0xa1, 0x54, 0xa4, 0x6c, 0x61, 0x73, 0x74, 0xa1, 0x53]);
 
 class MsgpackFragments implements FragmentWriter {
-  readonly codec = 'msgpack';
-  readonly separatorBytes = 0;
   bytes: Buffer = Buffer.allocUnsafe(INITIAL_BYTES);
   view: DataView = viewOf(this.bytes);
   length = 0;
@@ -162,13 +144,13 @@ class MsgpackFragments implements FragmentWriter {
     this.#timestamp(bar.minuteMicros);
   }
 
-  position(at: string): void {
+  position(resumeToken: string): void {
     this.#reserve();
     this.#byte(0x82);
     this.#raw(KEY_T);
     this.#shortText(Buffer.from('pos'));
     this.#shortText(Buffer.from('at'));
-    this.#shortText(Buffer.from(at));
+    this.#shortText(Buffer.from(resumeToken));
   }
 
   #reserve(): void {

@@ -1,39 +1,40 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { nextTurn } from '../../base/next-turn.ts';
+import { RowList } from '../../base/row-list.ts';
 import { describeError } from '../../errors.ts';
 import { fanoutLogger } from '../../logger.ts';
+import { passesFilter } from '../../market/symbol-filter.ts';
 import type { SymbolTable } from '../../market/symbol-table.ts';
 import { TickColumns } from '../../market/tick-columns.ts';
 import type { CodecName } from '../../protocol/version.ts';
-import type { FanoutObserver, StreamTail } from '../fanout-ports.ts';
-import type { LiveOutbox } from '../delivery/live-outbox.ts';
-import type { LiveSubscriber } from '../live-subscriber.ts';
-import { TailPageSize } from './tail-page-size.ts';
-import type { RecentEntries } from './recent-entries.ts';
-import { RowList } from '../frames/row-list.ts';
-import { decodeEntry, type RawLiveEntry, type SequenceStep, LiveSequence } from './live-sequence.ts';
-import { appendTicks } from './live-ticks.ts';
+import { appendEntryTicks } from '../../stream/entry-ticks.ts';
+import type { RawLiveEntry } from '../../stream/live-message.ts';
 import { formatResumeToken, parseResumeToken, type StreamCursor } from '../../stream/stream-cursor.ts';
-import { passesFilter } from '../symbol-filter.ts';
-import { positionElement, TickEncoder } from '../frames/tick-encoder.ts';
+import type { StreamTail } from '../../stream/stream-tail.ts';
+import type { FanoutObserver } from '../fanout-ports.ts';
+import { positionElement } from '../frames/position-element.ts';
+import { TickEncoder } from '../frames/tick-encoder.ts';
+import type { LiveSubscriber } from '../live-subscriber.ts';
+import { decodeEntry, LiveSequence, type SequenceStep } from './live-sequence.ts';
+import { RecentEntries } from './recent-entries.ts';
+import { TailPageSize } from './tail-page-size.ts';
 
 export interface CatchUpOptions {
   readonly tail: StreamTail;
   readonly observer: FanoutObserver;
-  readonly symbols: SymbolTable;
-  readonly recent: RecentEntries;
-  /** Up to where live ticks have been taken in; undefined before the stream is known. */
-  readonly cursor: () => StreamCursor | undefined;
-  /** Hands out what has been taken in: then `place` is what joined dashboards have got. */
-  readonly flush: () => void;
-  /** An outbox may hold something. */
-  readonly watch: (outbox: LiveOutbox) => void;
+  readonly symbolTable: SymbolTable;
+  /** Up to where live entries have been taken in; see StreamFollower. */
+  readonly stream: { readonly cursor: StreamCursor | undefined; readonly isPrimed: boolean };
+  /** See TickDelivery. After a flush the stream's cursor is the position of the dashboards that get live ticks. */
+  readonly delivery: { flush(): void; watch(outbox: LiveSubscriber['outbox']): void };
 }
 
-/** How a dashboard came to the live end. */
+/** Where a resuming dashboard got its ticks from. */
 type Origin = 'memory' | 'stream' | 'nothing';
 
 /** Readings of the stream for resuming dashboards at the same time: after a restart all of them come at once. */
 const MAX_READINGS = 4;
+const RECENT_BYTES = 16 * 1024 * 1024;
 const CHUNK_BYTES = 128 * 1024;
 const MAX_TICKS_A_FRAME = 512;
 const WAIT_MS = 10;
@@ -43,10 +44,11 @@ const READ_RETRY_MS = 200;
 /** The dashboard has gone, or must go. */
 class Ended extends Error {}
 
-/** Brings dashboards from the position they hand back to the live end: from memory, or from the stream. */
+/** Catch-up: brings dashboards from their resume token to the live end, from memory or from the stream. */
 export class CatchUp implements Disposable {
   readonly #options: CatchUpOptions;
   readonly #columns: TickColumns;
+  readonly #recent = new RecentEntries(RECENT_BYTES);
   readonly #pageSize = new TailPageSize();
   readonly #encoders: Readonly<Record<CodecName, TickEncoder>> = {
     json: new TickEncoder('json'),
@@ -57,25 +59,36 @@ export class CatchUp implements Disposable {
 
   constructor(options: CatchUpOptions) {
     this.#options = options;
-    this.#columns = new TickColumns(options.symbols);
+    this.#columns = new TickColumns(options.symbolTable);
   }
 
   [Symbol.dispose](): void {
     this.#isDisposed = true;
   }
 
+  /** A live entry, the one after that remembered last. */
+  remember(entry: RawLiveEntry): void {
+    this.#recent.push(entry);
+  }
+
+  /** Live entries were missed: those remembered do not lead to the live end any more. */
+  forget(): void {
+    this.#recent.clear();
+  }
+
   /**
-   * @param join called once, in the moment when the subscriber stands exactly where the joined ones stand
+   * Sends everything after the token to the subscriber.
+   * @param join called once, in the moment when the subscriber has exactly what dashboards with live ticks have got
    */
-  async run(subscriber: LiveSubscriber, position: string, join: (origin: Origin) => void): Promise<void> {
+  async run(subscriber: LiveSubscriber, resumeToken: string, join: (origin: Origin) => void): Promise<void> {
     const end = (origin: Origin): void => {
       if (origin === 'nothing') subscriber.sendGap('resume', undefined, Date.now());
       this.#options.observer.onResume?.(origin);
       join(origin);
     };
     try {
-      while (this.#options.cursor() === undefined) await this.#pause(subscriber);
-      const cursor = parseResumeToken(position);
+      while (this.#liveCursor === undefined) await this.#pause(subscriber);
+      const cursor = parseResumeToken(resumeToken);
       if (cursor === undefined) end('nothing');
       else await this.#advance(subscriber, new LiveSequence(cursor), end);
     } catch (error) {
@@ -85,13 +98,18 @@ export class CatchUp implements Disposable {
     }
   }
 
+  get #liveCursor(): StreamCursor | undefined {
+    const { cursor, isPrimed } = this.#options.stream;
+    return isPrimed ? cursor : undefined;
+  }
+
   /** @param end called in the very turn in which the sequence has met the live end: a tick later it would be behind */
   async #advance(subscriber: LiveSubscriber, sequence: LiveSequence, end: (origin: Origin) => void): Promise<void> {
     let origin: Origin = 'memory';
     let failures = 0;
     for (;;) {
-      this.#options.flush();
-      const live = this.#options.cursor();
+      this.#options.delivery.flush();
+      const live = this.#liveCursor;
       const at = sequence.cursor;
       const isSameStream = live?.run === at?.run && live?.streamId === at?.streamId;
       if (isSameStream && live !== undefined && at !== undefined) {
@@ -101,7 +119,7 @@ export class CatchUp implements Disposable {
           await this.#pause(subscriber);
           continue;
         }
-        const entries = this.#options.recent.after(at.liveSeq, CHUNK_BYTES) ?? [];
+        const entries = this.#recent.after(at.liveSeq, CHUNK_BYTES) ?? [];
         if (entries.length > 0) {
           for (const entry of entries) sequence.advance(entry);
           await this.#send(subscriber, entries, at);
@@ -179,7 +197,9 @@ export class CatchUp implements Disposable {
       const raw = entries[to++];
       const entry = raw === undefined ? undefined : decodeEntry(raw);
       if (raw === undefined || entry === undefined) continue;
-      appendTicks(entry, raw.shownUpTo, columns, raw.id);
+      appendEntryTicks(entry, raw.shownUpTo, columns, ({ message }) =>
+        fanoutLogger.error({ id: raw.id, feed: entry.feed, reason: message }, 'ticks of an entry cannot be read'),
+      );
       fromMs ??= entry.acceptedAtMs;
       toMs = entry.acceptedAtMs;
     }
@@ -199,13 +219,13 @@ export class CatchUp implements Disposable {
     const frame = encoder.frame(rows, position);
     const shared = { frame, columns, rows, fromRow: 0, toRow: columns.length, position, fromMs: fromMs ?? toMs, toMs };
     outbox.offer(shared, Date.now());
-    this.#options.watch(outbox);
+    this.#options.delivery.watch(outbox);
     return to;
   }
 
   /** Waits until the peer has read enough; others get their turn in any case. */
   async #room(subscriber: LiveSubscriber): Promise<void> {
-    await new Promise((resolve) => setImmediate(resolve));
+    await nextTurn();
     for (;;) {
       if (subscriber.isClosed || this.#isDisposed) throw new Ended();
       const verdict = subscriber.outbox.checkRoom(Date.now());

@@ -1,21 +1,8 @@
 import { BadFrameError } from '../../market/bad-frame-error.ts';
-import type { LiveMessage } from '../../stream/live-message.ts';
-import { decodeStreamEntry, type StreamEntry } from '../../stream/stream-entry.ts';
-import type { TailEntry, TailPage } from '../fanout-ports.ts';
+import type { LiveEntry, LiveMessage, RawLiveEntry } from '../../stream/live-message.ts';
 import { FIRST_ID, idMillis, NO_STREAM, runPrefix, type StreamCursor } from '../../stream/stream-cursor.ts';
-
-/** An entry that dashboards see, not decoded. */
-export interface RawLiveEntry {
-  readonly id: string;
-  readonly liveSeq: number;
-  /** Frames with seq ≤ published have been shown before, and are not shown again. */
-  readonly shownUpTo: number;
-  readonly data: Buffer;
-}
-
-export interface LiveEntry extends RawLiveEntry {
-  readonly entry: StreamEntry;
-}
+import { decodeStreamEntry, type StreamEntry } from '../../stream/stream-entry.ts';
+import type { TailEntry, TailPage } from '../../stream/stream-tail.ts';
 
 /** Entries that were accepted after `fromMs` and up to `toMs` (Redis's clock) and cannot be had any more. */
 export interface Gap {
@@ -26,7 +13,7 @@ export interface Gap {
 export type SequenceStep =
   | { readonly kind: 'entry'; readonly entry: LiveEntry }
   | { readonly kind: 'gap'; readonly gap: Gap }
-  /** An entry that is not shown (a backfill, or frames shown before). */
+  /** An entry that is not live: a backfill, or frames delivered before. */
   | { readonly kind: 'backfill'; readonly entry: StreamEntry };
 
 export interface PageOutcome {
@@ -36,14 +23,14 @@ export interface PageOutcome {
 }
 
 /**
- * The shown entries of the stream in their order, whether pub/sub or a reading of the stream brings them: each once,
- * and a missing one is noticed by its number. Pure.
+ * Live sequence: the live entries of the stream in their order, whether pub/sub or a reading of the stream brings them.
+ * Each comes once, and a missing one is noticed by its number. Pure.
  */
 export class LiveSequence {
   #run: string | undefined;
   #streamId: string | undefined;
   #id: string | undefined;
-  /** Time of the last shown entry. */
+  /** Time of the last live entry. */
   #liveMs: number | undefined;
   /** Undefined: any number may come next. */
   #liveSeq: number | undefined;
@@ -76,7 +63,12 @@ export class LiveSequence {
     return { run: this.#run, streamId, id: this.#id ?? FIRST_ID, liveSeq: this.#liveSeq };
   }
 
-  /** Whether a page read from here shows that nothing has been missed. */
+  /** Cursor right after an entry that has been taken and belongs to the present stream. */
+  cursorAfter({ id, liveSeq }: RawLiveEntry): StreamCursor {
+    return { run: this.#run ?? '', streamId: this.#streamId ?? NO_STREAM, id, liveSeq };
+  }
+
+  /** Whether a page read from here proves that nothing has been missed. */
   agreesWith(page: TailPage): boolean {
     const isSame = page.streamId === this.#streamId && runPrefix(page.run) === this.#run;
     return isSame && page.liveSeq === this.#liveSeq;
@@ -93,8 +85,8 @@ export class LiveSequence {
   }
 
   /**
-   * Judges a message of the live channel.
-   * @returns the entry if it is the next one; `known` if it has been seen; `hole` if the stream must be read first
+   * Takes a message of the live channel.
+   * @returns the entry if it is the next one; `known` if it has been seen; `gap` if the stream must be read first
    */
   takeMessage(message: LiveMessage): LiveEntry | 'known' | 'gap' {
     if (message.streamId !== this.#streamId || this.#liveSeq === undefined) return 'gap';
@@ -115,7 +107,7 @@ export class LiveSequence {
     const steps: SequenceStep[] = [];
     if (page.streamId !== this.#streamId || run !== this.#run) {
       const isKnownStream = page.streamId === this.#streamId && page.streamId !== undefined;
-      // Where there was no stream there was nothing to miss: its successor is judged by its numbers.
+      // Where there was no stream there was nothing to miss: its successor is checked by its numbers.
       const isUnseenEnd = this.#mayHaveMissed && this.#streamId !== undefined;
       if (this.#liveSeq !== undefined && (isUnseenEnd || run !== this.#run)) steps.push(this.#gap(undefined));
       const hadId = this.#id !== undefined;
@@ -168,7 +160,7 @@ export class LiveSequence {
   }
 }
 
-/** Undefined for an entry that cannot be read: nobody can show it, and its number will be missing. */
+/** Undefined for an entry that cannot be read: nobody can deliver it, and its number will be missing. */
 export function decodeEntry(raw: Pick<TailEntry, 'data'>): StreamEntry | undefined {
   try {
     return decodeStreamEntry(raw.data);

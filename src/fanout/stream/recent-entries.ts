@@ -1,6 +1,7 @@
-import type { RawLiveEntry } from './live-sequence.ts';
+import { Fifo } from '../../base/fifo.ts';
+import type { RawLiveEntry } from '../../stream/live-message.ts';
 
-/** What an entry takes beside its bytes. */
+/** Bytes that an entry takes beside its data. */
 const OVERHEAD_BYTES = 256;
 
 interface KeptEntry extends Omit<RawLiveEntry, 'data'> {
@@ -10,7 +11,7 @@ interface KeptEntry extends Omit<RawLiveEntry, 'data'> {
 }
 
 /**
- * The newest shown entries, without a hole between them, bounded by bytes: dashboards that come back after a moment are
+ * The newest live entries, without a gap between them, bounded by bytes: dashboards that come back after a moment are
  * served from here. Their bytes are copied into a ring of fixed size: a message that were kept for seconds would be
  * moved out of the young generation, and the memory of dead ones would pile up until the next full collection.
  */
@@ -19,8 +20,8 @@ export class RecentEntries {
   /** Made with the first entry. */
   #ring = Buffer.alloc(0);
   #written = 0;
-  #entries: Array<KeptEntry | undefined> = [];
-  #head = 0;
+  readonly #entries = new Fifo<KeptEntry>();
+  #lastSeq = 0;
   #bytes = 0;
 
   constructor(maxBytes: number) {
@@ -28,39 +29,34 @@ export class RecentEntries {
   }
 
   push({ id, liveSeq, shownUpTo, data }: RawLiveEntry): void {
-    const last = this.#entries.at(-1);
-    if (last !== undefined && liveSeq !== last.liveSeq + 1) this.clear();
+    if (this.#entries.length > 0 && liveSeq !== this.#lastSeq + 1) this.clear();
     const start = this.#allocate(data.length);
-    while (this.#oldest !== undefined && this.#oldest.start < start + data.length - this.#ring.length)
-      this.#dropOldest();
+    const overwrittenUpTo = start + data.length - this.#ring.length;
+    while ((this.#entries.at(0)?.start ?? Number.POSITIVE_INFINITY) < overwrittenUpTo) this.#dropOldest();
     data.copy(this.#ring, start % this.#ring.length);
     this.#written = start + data.length;
     this.#entries.push({ id, liveSeq, shownUpTo, start, length: data.length });
+    this.#lastSeq = liveSeq;
     this.#bytes += data.length + OVERHEAD_BYTES;
-    while (this.#bytes > this.#maxBytes && this.#head < this.#entries.length - 1) this.#dropOldest();
-    // Cutting the front of an array is linear: done when half of it is dead.
-    if (this.#head * 2 <= this.#entries.length || this.#head < 1_024) return;
-    this.#entries = this.#entries.slice(this.#head);
-    this.#head = 0;
+    while (this.#bytes > this.#maxBytes && this.#entries.length > 1) this.#dropOldest();
   }
 
   clear(): void {
-    this.#entries = [];
-    this.#head = 0;
+    this.#entries.clear();
     this.#bytes = 0;
   }
 
   /**
-   * Entries after number `shown`, up to about `maxBytes` of them, as copies.
+   * Entries after number `liveSeq`, up to about `maxBytes` of them, as copies.
    * @returns undefined where the first of them is not here any more
    */
   after(liveSeq: number, maxBytes: number): readonly RawLiveEntry[] | undefined {
-    const first = this.#oldest;
+    const first = this.#entries.at(0);
     if (first === undefined || liveSeq + 1 < first.liveSeq) return undefined;
     const found: RawLiveEntry[] = [];
     let bytes = 0;
-    for (let at = this.#head + (liveSeq + 1 - first.liveSeq); at < this.#entries.length && bytes < maxBytes; at++) {
-      const kept = this.#entries[at];
+    for (let at = liveSeq + 1 - first.liveSeq; at < this.#entries.length && bytes < maxBytes; at++) {
+      const kept = this.#entries.at(at);
       if (kept === undefined) continue;
       bytes += kept.length + OVERHEAD_BYTES;
       found.push({ id: kept.id, liveSeq: kept.liveSeq, shownUpTo: kept.shownUpTo, data: this.#copyOf(kept) });
@@ -68,17 +64,11 @@ export class RecentEntries {
     return found;
   }
 
-  get #oldest(): KeptEntry | undefined {
-    return this.#entries[this.#head];
-  }
-
   #dropOldest(): void {
-    this.#bytes -= (this.#oldest?.length ?? 0) + OVERHEAD_BYTES;
-    this.#entries[this.#head] = undefined;
-    this.#head += 1;
+    this.#bytes -= (this.#entries.shift()?.length ?? 0) + OVERHEAD_BYTES;
   }
 
-  /** Where so many bytes go: behind the last ones, or at the ring's beginning where they would reach over its end. */
+  /** Start of so many bytes: behind the last ones, or at the ring's beginning where they would reach over its end. */
   #allocate(length: number): number {
     if (this.#ring.length === 0 || length > this.#ring.length) {
       this.clear();

@@ -1,23 +1,28 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { nextTurn } from '../../base/next-turn.ts';
 import { describeError } from '../../errors.ts';
 import { fanoutLogger } from '../../logger.ts';
-import { decodeLiveMessage, type LiveMessage } from '../../stream/live-message.ts';
-import type { StreamEntry } from '../../stream/stream-entry.ts';
-import type { StreamTail } from '../fanout-ports.ts';
-import { TailPageSize } from './tail-page-size.ts';
-import { type Gap, LiveSequence, type LiveEntry } from './live-sequence.ts';
+import { decodeLiveMessage, type LiveEntry, type LiveMessage } from '../../stream/live-message.ts';
 import { runPrefix, type StreamCursor } from '../../stream/stream-cursor.ts';
+import type { StreamEntry } from '../../stream/stream-entry.ts';
+import type { StreamTail } from '../../stream/stream-tail.ts';
+import { LiveSequence, type SequenceStep } from './live-sequence.ts';
+import { TailPageSize } from './tail-page-size.ts';
 
-/** What follows the stream's shown entries. */
-export interface FollowerSink {
-  /** The next shown entry. `isLive` is false while the stream is first read, before anybody can have subscribed. */
-  onEntry(entry: LiveEntry, isLive: boolean): void;
-  /** An entry of the first reading that is not shown: its ticks count for last prices. */
+/** Receiver of the stream's live entries, in order, each once. */
+export interface LiveSink {
+  /**
+   * The next live entry.
+   * @param cursor the stream's cursor right after it
+   * @param isLive false while the stream is first read, before anybody can have subscribed
+   */
+  onEntry(entry: LiveEntry, cursor: StreamCursor, isLive: boolean): void;
+  /** An entry of the first reading that is not live. */
   onBackfill(entry: StreamEntry): void;
-  /** The first reading is done: what follows is live. */
+  /** The first reading is done: entries from now on are live. */
   onPrimed(): void;
-  /** Shown entries were missed for good. */
-  onGap(gap: Gap): void;
+  /** Live entries accepted after `fromMs` (undefined: unknown) and up to `toMs` were missed for good. */
+  onGap(fromMs: number | undefined, toMs: number): void;
   /** Entries that pub/sub did not bring were read from the stream. */
   onFilled(entries: number): void;
 }
@@ -32,7 +37,7 @@ const MAX_QUEUED_BYTES = 32 * 1024 * 1024;
  */
 export class StreamFollower implements Disposable {
   readonly #tail: StreamTail;
-  readonly #sink: FollowerSink;
+  readonly #sink: LiveSink;
   readonly #sequence = new LiveSequence();
   readonly #pageSize = new TailPageSize();
   /** Messages that came while the stream is being read. */
@@ -46,14 +51,19 @@ export class StreamFollower implements Disposable {
   #heard = false;
   #poll: NodeJS.Timeout | undefined;
 
-  constructor(tail: StreamTail, sink: FollowerSink) {
+  constructor(tail: StreamTail, sink: LiveSink) {
     this.#tail = tail;
     this.#sink = sink;
   }
 
-  /** Where the sink stands; undefined before the stream is known. */
+  /** Cursor of what the sink has got; undefined before the stream is known. */
   get cursor(): StreamCursor | undefined {
     return this.#sequence.cursor;
+  }
+
+  /** Whether the stream has been read for the first time: then {@link cursor} is where live entries begin. */
+  get isPrimed(): boolean {
+    return this.#isPrimed;
   }
 
   /** Whether pub/sub is up and nothing is missing. */
@@ -101,7 +111,7 @@ export class StreamFollower implements Disposable {
   #take(message: LiveMessage): boolean {
     const taken = this.#sequence.takeMessage(message);
     if (taken === 'gap') return false;
-    if (taken !== 'known') this.#sink.onEntry(taken, true);
+    if (taken !== 'known') this.#sink.onEntry(taken, this.#sequence.cursorAfter(taken), true);
     return true;
   }
 
@@ -138,21 +148,25 @@ export class StreamFollower implements Disposable {
         }
         this.#pageSize.learn(page.entries);
         const { steps, next } = this.#sequence.takePage(page, asked);
-        for (const step of steps) {
-          if (step.kind === 'entry') this.#sink.onEntry(step.entry, this.#isPrimed);
-          else if (step.kind === 'gap') this.#sink.onGap(step.gap);
-          else if (!this.#isPrimed) this.#sink.onBackfill(step.entry);
-          if (step.kind === 'entry') filled += 1;
-        }
+        for (const step of steps) if (this.#pass(step)) filled += 1;
         if (next === 'end' && this.#reachedEnd()) return this.#goLive(filled, wasPrimed);
         // Sockets get a turn between pages.
-        await new Promise((resolve) => setImmediate(resolve));
+        await nextTurn();
       } catch (error) {
         if (reading !== this.#reading) return;
         fanoutLogger.warn({ cause: describeError(error) }, 'the stream cannot be read for now');
         await sleep(RETRY_MS, undefined, { ref: false });
       }
     }
+  }
+
+  /** @returns whether it was a live entry */
+  #pass(step: SequenceStep): boolean {
+    if (step.kind === 'gap') this.#sink.onGap(step.gap.fromMs, step.gap.toMs ?? Date.now());
+    else if (step.kind === 'backfill') {
+      if (!this.#isPrimed) this.#sink.onBackfill(step.entry);
+    } else this.#sink.onEntry(step.entry, this.#sequence.cursorAfter(step.entry), this.#isPrimed);
+    return step.kind === 'entry';
   }
 
   /** Joins what was read to what came meanwhile. @returns false when the stream must be read on */

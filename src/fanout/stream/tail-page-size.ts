@@ -1,5 +1,5 @@
 import { PageSize } from '../../base/page-size.ts';
-import type { TailEntry } from '../fanout-ports.ts';
+import type { TailEntry } from '../../stream/stream-tail.ts';
 
 /** How many entries to read at a time, so that a page takes about half a megabyte. */
 export class TailPageSize {

@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import * as assert from 'uvu/assert';
 import { clientFrame, FrameReader, Opcode, UnreadableFrameError } from '../../../clients/load/frame-reader.ts';
-import { webSocketFrame } from '../../../src/fanout/frames/web-socket-frame.ts';
+import { webSocketFrame } from '../../../src/protocol/array-frame.ts';
 import { suite } from '../../support/suite.ts';
 
 const test = suite('load test: frames off the wire');

@@ -1,6 +1,7 @@
 import { Packr } from 'msgpackr';
 import * as assert from 'uvu/assert';
 import { scanLive } from '../../../clients/load/live-scan.ts';
+import { separatorLength } from '../../../src/protocol/array-frame.ts';
 import { fragmentWriter } from '../../../src/fanout/frames/fragment-writer.ts';
 import { BadFrameError } from '../../../src/market/bad-frame-error.ts';
 import type { CodecName } from '../../../src/protocol/version.ts';
@@ -37,7 +38,7 @@ function written(codec: CodecName, symbols: readonly string[]): Buffer {
     const { volume = 0, timeMicros = 0, price = 0 } = TICKS[index % TICKS.length] ?? {};
     writer.tick('t', { symbol, symbolBytes: Buffer.from(symbol), price, volume, timeMicros });
   });
-  const body = writer.bytes.subarray(0, writer.length - writer.separatorBytes);
+  const body = writer.bytes.subarray(0, writer.length - separatorLength(codec));
   return codec === 'json'
     ? Buffer.concat([Buffer.from('['), body, Buffer.from(']')])
     : Buffer.concat([Buffer.from([0x90 | symbols.length]), body]);

@@ -1,8 +1,9 @@
 import * as assert from 'uvu/assert';
 import type { LiveSocket } from '../../../src/fanout/fanout-ports.ts';
 import { type DroppedTicks, LiveOutbox, type SharedTicks } from '../../../src/fanout/delivery/live-outbox.ts';
-import { RowList } from '../../../src/fanout/frames/row-list.ts';
-import { positionElement, TickEncoder } from '../../../src/fanout/frames/tick-encoder.ts';
+import { RowList } from '../../../src/base/row-list.ts';
+import { positionElement } from '../../../src/fanout/frames/position-element.ts';
+import { TickEncoder } from '../../../src/fanout/frames/tick-encoder.ts';
 import { SymbolTable } from '../../../src/market/symbol-table.ts';
 import { TickColumns } from '../../../src/market/tick-columns.ts';
 import { suite } from '../../support/suite.ts';
@@ -64,6 +65,7 @@ function outbox(peer: Peer): {
     slowMs: SLOW_MS,
     counts,
     onDropped: (each) => dropped.push(each),
+    onSlow: () => undefined,
   });
   return { box, dropped, counts };
 }

@@ -1,8 +1,9 @@
 import * as fc from 'fast-check';
 import * as assert from 'uvu/assert';
-import { fragmentWriter } from '../../../src/fanout/frames/fragment-writer.ts';
-import { positionElement, TickEncoder } from '../../../src/fanout/frames/tick-encoder.ts';
-import { arrayFrame, frameSource, joinedFrame, webSocketFrame } from '../../../src/fanout/frames/web-socket-frame.ts';
+import { FragmentBuffer } from '../../../src/fanout/frames/fragment-buffer.ts';
+import { positionElement } from '../../../src/fanout/frames/position-element.ts';
+import { TickEncoder } from '../../../src/fanout/frames/tick-encoder.ts';
+import { joinedFrame, webSocketFrame } from '../../../src/protocol/array-frame.ts';
 import type { MinuteBar } from '../../../src/market/minute-bar.ts';
 import { MIN_TIME_MICROS, type Tick } from '../../../src/market/tick.ts';
 import { TickColumns } from '../../../src/market/tick-columns.ts';
@@ -14,6 +15,20 @@ import { openFrame, payloadOf } from '../open-frame.ts';
 
 const test = suite('ticks and bars on the wire');
 const CODECS: readonly CodecName[] = ['json', 'msgpack'];
+
+const BAR: MinuteBar = {
+  symbol: 'COMI',
+  minuteMicros: 1_764_583_200_000_000,
+  open: 107.5,
+  high: 108,
+  low: 107,
+  close: 107.79,
+  volume: 3_000_000_000,
+  trades: 70_000,
+  turnoverMillionths: 323_370_000_000_000_000,
+  openMicros: 1_764_583_200_000_001,
+  closeMicros: 1_764_583_259_999_999,
+};
 
 const anyTick: fc.Arbitrary<Tick> = fc.record({
   symbol: fc.stringMatching(/^[A-Za-z0-9._:~=^+/-]{1,32}$/),
@@ -53,7 +68,11 @@ for (const codec of CODECS) {
         const expected = rows.map((row) => onWire(ticks[row] ?? fail()));
         assert.equal(openFrame(some.bytes, codec), [...expected, { T: 'pos', at: 'a.b' }]);
         const body = some.bytes.subarray(some.bodyStart, some.bodyEnd);
-        assert.equal(openFrame(joinedFrame(codec, rows.length * 2, [body, body]), codec), [...expected, ...expected]);
+        const joined = joinedFrame(codec, [body, body], rows.length * 2);
+        assert.equal(openFrame(joined.bytes, codec), [...expected, ...expected]);
+        assert.equal(joined.bytes.subarray(joined.bodyStart, joined.bodyEnd), joinedBodies(codec, body));
+        const withTail = joinedFrame(codec, [body], rows.length, positionElement(codec, 'c'));
+        assert.equal(openFrame(withTail.bytes, codec), [...expected, { T: 'pos', at: 'c' }]);
       }),
       { numRuns: 300 },
     );
@@ -74,6 +93,24 @@ for (const codec of CODECS) {
     assert.equal(openFrame(encoder.rangeFrame(300, 600).bytes, codec), ticks.slice(300).map(onWire));
   });
 
+  test(`${codec}: all fragments in frames of a bounded number, the tail behind the last`, () => {
+    const fragments = new FragmentBuffer(codec);
+    assert.equal(fragments.allFrames(2), []);
+    for (let slot = 0; slot < 5; slot++) fragments.writeBar(slot, 'b', { ...BAR, trades: slot });
+    const frames = fragments.allFrames(2, positionElement(codec, 'p'));
+    assert.equal(
+      frames.map(({ count }) => count),
+      [2, 2, 1],
+    );
+    const elements = frames.flatMap(({ bytes }) => openFrame(bytes, codec));
+    assert.equal(
+      elements.map(({ T, n }) => (T === 'b' ? n : T)),
+      [0, 1, 2, 3, 4, 'pos'],
+    );
+    fragments.clear();
+    assert.is(fragments.isWritten(0), false);
+  });
+
   test(`${codec}: frame headers at every length where they change`, () => {
     for (const length of [0, 1, 125, 126, 127, 65_535, 65_536, 70_000]) {
       assert.equal(payloadOf(webSocketFrame(Buffer.alloc(length, 1), codec), codec), Buffer.alloc(length, 1));
@@ -82,45 +119,28 @@ for (const codec of CODECS) {
 
   test(`${codec}: array headers at every count where they change`, () => {
     for (const count of [1, 15, 16, 65_535, 65_536]) {
-      const one = positionElement(codec, 'x');
-      const rows = Array.from({ length: count }, () => 0);
-      const frame = arrayFrame(codec, frameSource(one), [0], [one.length], listOf(rows), count);
+      const fragments = new FragmentBuffer(codec);
+      fragments.writeBar(0, 'b', BAR);
+      const frame = fragments.frame(listOf(Array.from({ length: count }, () => 0)));
       assert.is(openFrame(frame.bytes, codec).length, count);
     }
   });
 
   test(`${codec}: a bar, with and without volume; T first`, () => {
-    const bar: MinuteBar = {
-      symbol: 'COMI',
-      minuteMicros: 1_764_583_200_000_000,
-      open: 107.5,
-      high: 108,
-      low: 107,
-      close: 107.79,
-      volume: 3_000_000_000,
-      trades: 70_000,
-      turnoverMillionths: 323_370_000_000_000_000,
-      openMicros: 1_764_583_200_000_001,
-      closeMicros: 1_764_583_259_999_999,
-    };
-    const writer = fragmentWriter(codec);
-    const starts: number[] = [];
-    const ends: number[] = [];
-    for (const [type, each] of [
-      ['b', bar],
-      ['u', { ...bar, volume: 0 }],
-    ] as const) {
-      starts.push(writer.length);
-      writer.bar(type, each);
-      ends.push(writer.length - writer.separatorBytes);
-    }
-    const [full, empty] = openFrame(arrayFrame(codec, writer, starts, ends, listOf([0, 1]), 2).bytes, codec);
-    const { open: o, high: h, low: l, close: c, volume: v, trades: n, minuteMicros: t } = bar;
-    const vw = bar.turnoverMillionths / 1e6 / v;
+    const fragments = new FragmentBuffer(codec);
+    fragments.writeBar(0, 'b', BAR);
+    fragments.writeBar(1, 'u', { ...BAR, volume: 0 });
+    const [full, empty] = openFrame(fragments.frame(listOf([0, 1])).bytes, codec);
+    const { open: o, high: h, low: l, close: c, volume: v, trades: n, minuteMicros: t } = BAR;
+    const vw = BAR.turnoverMillionths / 1e6 / v;
     assert.equal(full, { T: 'b', S: 'COMI', o, h, l, c, v, n, vw, t });
     assert.equal(empty, { T: 'u', S: 'COMI', o, h, l, c, v: 0, n, t });
     assert.is(Object.keys(full ?? {})[0], 'T');
   });
+}
+
+function joinedBodies(codec: CodecName, body: Buffer): Buffer {
+  return codec === 'json' ? Buffer.concat([body, Buffer.from(','), body]) : Buffer.concat([body, body]);
 }
 
 function fail(): never {

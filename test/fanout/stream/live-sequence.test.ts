@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import * as assert from 'uvu/assert';
-import type { TailEntry, TailPage } from '../../../src/fanout/fanout-ports.ts';
+import type { TailEntry, TailPage } from '../../../src/stream/stream-tail.ts';
 import { type SequenceStep, LiveSequence } from '../../../src/fanout/stream/live-sequence.ts';
 import { NO_STREAM } from '../../../src/stream/stream-cursor.ts';
 import { decodeLiveMessage } from '../../../src/stream/live-message.ts';

@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import * as assert from 'uvu/assert';
 import { RecentEntries } from '../../../src/fanout/stream/recent-entries.ts';
-import type { RawLiveEntry } from '../../../src/fanout/stream/live-sequence.ts';
+import type { RawLiveEntry } from '../../../src/stream/live-message.ts';
 import { suite } from '../../support/suite.ts';
 import { liveEntry } from '../entries.ts';
 

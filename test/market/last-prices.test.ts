@@ -1,10 +1,10 @@
 import * as assert from 'uvu/assert';
-import { LastPrices } from '../../src/fanout/last-prices.ts';
+import { LastPrices } from '../../src/market/last-prices.ts';
 import { SymbolTable } from '../../src/market/symbol-table.ts';
 import { TickColumns } from '../../src/market/tick-columns.ts';
 import type { Tick } from '../../src/market/tick.ts';
 import { suite } from '../support/suite.ts';
-import { rowsOf } from './entries.ts';
+import { rowsOf } from '../fanout/entries.ts';
 
 const test = suite('last prices');
 

@@ -1,12 +1,20 @@
-import { ERROR_MESSAGES, type ErrorCode } from '../../protocol/error-codes.ts';
-import { encodeReplies } from '../../protocol/reply-codec.ts';
-import { formatMicros } from '../../market/tick.ts';
-import type { CodecName } from '../../protocol/version.ts';
-import type { DropReason } from '../fanout-ports.ts';
-import type { FeedAge } from '../feed-ages.ts';
-import { webSocketFrame } from './web-socket-frame.ts';
+import { formatMicros } from '../market/tick.ts';
+import { webSocketFrame } from './array-frame.ts';
+import { ERROR_MESSAGES, type ErrorCode } from './error-codes.ts';
+import { encodeReplies } from './reply-codec.ts';
+import type { CodecName } from './version.ts';
 
-/** Messages to a dashboard other than ticks and bars, which are written by fragment-writer.ts. */
+/** Reason of a `gap`: see PROTOCOL.md, `/v1/live`. */
+export type GapReason = 'slow' | 'resume' | 'buffer';
+
+/** Age of a feed in a heartbeat. */
+export interface FeedAge {
+  readonly feed: string;
+  /** Since its last accepted frame, milliseconds. */
+  readonly ageMs: number;
+}
+
+/** Messages to a dashboard other than ticks and bars: those are written once for many dashboards. */
 export type LiveReply =
   | { readonly T: 'success'; readonly msg: 'connected'; readonly v: number; readonly id: string }
   | { readonly T: 'success'; readonly msg: 'authenticated' }
@@ -16,8 +24,8 @@ export type LiveReply =
       readonly T: 'gap';
       readonly from?: WireTime;
       readonly to: WireTime;
-      readonly reason: DropReason;
-      dropped?: number;
+      readonly reason: GapReason;
+      readonly dropped?: number;
     }
   | { readonly T: 'flush'; readonly feed: string; readonly seq: number; readonly rows: number; readonly ms: number }
   | { readonly T: 'hb'; readonly t: WireTime; readonly id: string; readonly feeds: readonly FeedAge[] }

@@ -1,7 +1,7 @@
 import * as assert from 'uvu/assert';
-import { MinuteCloser } from '../../../src/fanout/delivery/minute-closer.ts';
-import { MINUTE_MICROS, type MinuteBar } from '../../../src/market/minute-bar.ts';
-import { suite } from '../../support/suite.ts';
+import { MinuteCloser } from '../../src/market/minute-closer.ts';
+import { MINUTE_MICROS, type MinuteBar } from '../../src/market/minute-bar.ts';
+import { suite } from '../support/suite.ts';
 
 const test = suite('when a minute is over');
 const DAY_MS = Date.UTC(2025, 11, 1, 10, 0);

@@ -1,0 +1,123 @@
+import { describeError } from '../errors.ts';
+import { fanoutLogger } from '../logger.ts';
+import { LastPrices } from '../market/last-prices.ts';
+import type { MinuteBar } from '../market/minute-bar.ts';
+import type { SymbolTable } from '../market/symbol-table.ts';
+import { TickColumns } from '../market/tick-columns.ts';
+import type { CodecName } from '../protocol/version.ts';
+import { appendEntryTicks } from '../stream/entry-ticks.ts';
+import type { StreamEntry } from '../stream/stream-entry.ts';
+import type { LivePrices } from './fanout-ports.ts';
+import { FragmentBuffer } from './frames/fragment-buffer.ts';
+
+const MAX_SNAPSHOT_TICKS = 512;
+/** A database that is away must not keep snapshots waiting for longer: then they hold the prices of the stream. */
+const LOAD_WAIT_MS = 3_000;
+const RETRY_MS = 2_000;
+/** Longer than the store may take to answer at its usual pace: during a backfill every flush has news. */
+const REFRESH_MS = 1_000;
+
+/**
+ * Board of last prices, for snapshots: loaded from the store, moved on by every live tick, and asked from the store again
+ * for symbols that a backfill changed, which is stored without being delivered live.
+ */
+export class LastPriceBoard implements Disposable {
+  readonly #store: LivePrices;
+  readonly #prices: LastPrices;
+  readonly #scratch: TickColumns;
+  readonly #onLoaded: () => void;
+  /** Symbols whose stored price is newer than the one known here. */
+  readonly #outdated = new Set<string>();
+  #isLoaded = false;
+  #isDisposed = false;
+  #refreshedMs = 0;
+  #retryTimer: NodeJS.Timeout | undefined;
+  #waitTimer: NodeJS.Timeout | undefined;
+
+  /** @param onLoaded prices are known from now on, or as good as they will be for a while */
+  constructor(store: LivePrices, symbols: SymbolTable, onLoaded: () => void) {
+    this.#store = store;
+    this.#prices = new LastPrices(symbols);
+    this.#scratch = new TickColumns(symbols);
+    this.#onLoaded = onLoaded;
+  }
+
+  [Symbol.dispose](): void {
+    this.#isDisposed = true;
+    clearTimeout(this.#retryTimer);
+    clearTimeout(this.#waitTimer);
+  }
+
+  get isLoaded(): boolean {
+    return this.#isLoaded;
+  }
+
+  start(): void {
+    this.#waitTimer = setTimeout(() => this.#loaded(), LOAD_WAIT_MS);
+    void this.load();
+  }
+
+  /** Loads all last prices, and tries again until it can. */
+  async load(): Promise<void> {
+    clearTimeout(this.#retryTimer);
+    try {
+      const ticks = await this.#store.lastTicks();
+      if (this.#isDisposed) return;
+      this.#prices.merge(ticks);
+      this.#loaded();
+    } catch (error) {
+      if (this.#isDisposed) return;
+      fanoutLogger.warn({ cause: describeError(error) }, 'last prices cannot be loaded for now');
+      this.#retryTimer = setTimeout(() => void this.load(), RETRY_MS);
+    }
+  }
+
+  /** Live ticks, in the order of their arrival. */
+  update(columns: TickColumns, fromRow: number, toRow: number): void {
+    this.#prices.update(columns, fromRow, toRow);
+  }
+
+  /** All ticks of an entry that is not delivered live. */
+  learn(entry: StreamEntry): void {
+    this.#scratch.clear();
+    appendEntryTicks(entry, 0, this.#scratch, ({ message }) =>
+      fanoutLogger.error({ feed: entry.feed, reason: message }, 'ticks of an entry cannot be read'),
+    );
+    this.#prices.update(this.#scratch, 0, this.#scratch.length);
+  }
+
+  /** Bars that a flush committed: a close later than the price known here makes that one outdated. */
+  onFlushed(bars: readonly MinuteBar[]): void {
+    for (const { symbol, closeMicros } of bars) {
+      if (closeMicros > this.#prices.timeOf(symbol)) this.#outdated.add(symbol);
+    }
+  }
+
+  /** Asks the store for outdated prices, at most once a second. */
+  async refresh(nowMs: number): Promise<void> {
+    if (this.#outdated.size === 0 || nowMs - this.#refreshedMs < REFRESH_MS) return;
+    this.#refreshedMs = nowMs;
+    const symbols = [...this.#outdated];
+    this.#outdated.clear();
+    try {
+      this.#prices.merge(await this.#store.lastTicks(symbols));
+    } catch (error) {
+      for (const symbol of symbols) this.#outdated.add(symbol);
+      fanoutLogger.debug({ cause: describeError(error) }, 'last prices cannot be refreshed for now');
+    }
+  }
+
+  /** Frames with the last tick of each symbol that `wants`. */
+  snapshot(codec: CodecName, wants: (symbol: string) => boolean): Buffer[] {
+    const fragments = new FragmentBuffer(codec);
+    for (const tick of this.#prices.select(wants)) fragments.writeTick(fragments.slots, 'last', tick);
+    return fragments.allFrames(MAX_SNAPSHOT_TICKS).map(({ bytes }) => bytes);
+  }
+
+  #loaded(): void {
+    clearTimeout(this.#waitTimer);
+    if (this.#isLoaded) return;
+    this.#isLoaded = true;
+    this.#onLoaded();
+  }
+}
