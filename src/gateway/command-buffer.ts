@@ -1,3 +1,4 @@
+import { DisposalStack } from '../base/disposal-stack.ts';
 import { bufferKeys } from '../buffer/keys.ts';
 import { assertNoEviction, RedisLink } from '../buffer/redis-link.ts';
 import { describeRedisAddress, redisDatabase, redisOptions } from '../buffer/redis-options.ts';
@@ -15,7 +16,7 @@ const COMMAND_TIMEOUT_MS = 5_000;
 const ROW_TIMEOUT_MS = 3_000;
 const RECONCILE_MS = 100;
 
-/** The buffer as a command uses it: without a gateway, for the length of the command. */
+/** Buffer of a command: without a gateway, for the length of the command. */
 export interface OneOffBuffer extends AsyncDisposable {
   readonly buffer: TickBuffer;
   /**
@@ -40,7 +41,8 @@ export async function connectBuffer(config: Config): Promise<OneOffBuffer> {
   await link.connect();
   const { bufferMaxTicks, takeoverIntervalMs } = config;
   const buffer = new TickBuffer({ link, keys, bufferMaxTicks, takeoverIntervalMs });
-  const cleanups: Array<() => unknown> = [() => link.close()];
+  const parts = new DisposalStack();
+  parts.defer(() => link.close());
 
   const openFeed = (): InternalFeed => {
     const pool = createPostgresPool(config, {
@@ -48,7 +50,7 @@ export async function connectBuffer(config: Config): Promise<OneOffBuffer> {
       statementTimeoutMs: ROW_TIMEOUT_MS,
       maxConnections: 1,
     });
-    cleanups.push(() => pool.end());
+    parts.defer(() => pool.end());
     const rows = new FeedWatermarks(pool, config.ticksPrefix);
     const feed = new InternalFeed({
       prefix: '~cli',
@@ -64,8 +66,8 @@ export async function connectBuffer(config: Config): Promise<OneOffBuffer> {
     });
     registry.add(feed);
     const timer = setInterval(() => void registry.reconcile(), RECONCILE_MS);
-    cleanups.push(() => clearInterval(timer));
-    cleanups.push(() => feed[Symbol.asyncDispose]());
+    parts.defer(() => clearInterval(timer));
+    parts.use(feed);
     return feed;
   };
 
@@ -93,12 +95,10 @@ export async function connectBuffer(config: Config): Promise<OneOffBuffer> {
           await client.subscribe(keys.flushedChannel);
         },
       });
-      cleanups.push(() => subscriber.close());
+      parts.defer(() => subscriber.close());
       await subscriber.connect();
     },
-    async [Symbol.asyncDispose]() {
-      for (const cleanup of cleanups.reverse()) await cleanup();
-    },
+    [Symbol.asyncDispose]: () => parts.disposeAsync(),
   };
 }
 

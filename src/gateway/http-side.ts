@@ -8,21 +8,21 @@ import type { GatewayMetrics } from '../metrics/gateway-metrics.ts';
 import { readPageProgram } from '../stack/page-bundle.ts';
 import type { StoredData } from './stored-data.ts';
 
-export interface GatewayHttpParts {
+export interface HttpSideParts {
   readonly tokens: AccessTokens;
   readonly metrics: GatewayMetrics;
   readonly stored: StoredData;
   readonly allowedOrigins: ReadonlySet<string>;
 }
 
-/** What a gateway answers beside its WebSockets and its health: what is stored, its metrics, and the page. */
-export class GatewayHttp implements AsyncDisposable {
+/** HTTP side of a gateway, beside its health: the API over stored ticks, its metrics, and the page. */
+export class HttpSide implements AsyncDisposable {
   readonly #config: Config;
   readonly #metrics: GatewayMetrics;
   #metricsServer: MetricsServer | undefined;
 
   /** Adds the routes to `app`, before it listens. */
-  constructor(app: FastifyInstance, config: Config, { tokens, metrics, stored, allowedOrigins }: GatewayHttpParts) {
+  constructor(app: FastifyInstance, config: Config, { tokens, metrics, stored, allowedOrigins }: HttpSideParts) {
     this.#config = config;
     this.#metrics = metrics;
     observeRequests(app, metrics);

@@ -12,7 +12,7 @@ import type { AccessTokens } from '../http/access-tokens.ts';
 import type { SocketKeeper } from '../http/socket-keeper.ts';
 import type { SocketEndpoint } from '../http/upgrade-router.ts';
 
-export interface GatewayLiveParts {
+export interface LiveSideParts {
   readonly keys: BufferKeys;
   readonly tokens: AccessTokens;
   readonly keeper: SocketKeeper;
@@ -22,8 +22,8 @@ export interface GatewayLiveParts {
 
 const COMMAND_TIMEOUT_MS = 5_000;
 
-/** The live side of a gateway: what the append script publishes goes to the dashboards connected here. */
-export class GatewayLive implements AsyncDisposable {
+/** Live side of a gateway: `/v1/live`, and the way from the live channel to the dashboards connected here. */
+export class LiveSide implements AsyncDisposable {
   readonly hub: LiveHub;
   readonly #subscribe: RedisLink;
   readonly #tail: RedisLink;
@@ -31,7 +31,7 @@ export class GatewayLive implements AsyncDisposable {
   readonly #keeper: SocketKeeper;
   readonly #config: Config;
 
-  constructor(config: Config, { keys, tokens, keeper, prices, observer }: GatewayLiveParts) {
+  constructor(config: Config, { keys, tokens, keeper, prices, observer }: LiveSideParts) {
     this.#config = config;
     this.#keeper = keeper;
     const address = describeRedisAddress(config);
@@ -52,8 +52,8 @@ export class GatewayLive implements AsyncDisposable {
       observer,
       coalesceMs: config.liveCoalesceMs,
     });
-    this.#subscribe.onUp(() => this.hub.onSubscriberUp(this.#subscribe.facts.run));
-    this.#subscribe.onDown(() => this.hub.onSubscriberDown());
+    this.#subscribe.onUp(() => this.hub.stream.up(this.#subscribe.facts.run));
+    this.#subscribe.onDown(() => this.hub.stream.down());
     this.#endpoint = {
       options: { queueBytes: config.liveQueueBytes, slowMs: config.liveSlowMs, maxSymbols: config.liveMaxSymbols },
       hub: this.hub,
@@ -95,7 +95,7 @@ export class GatewayLive implements AsyncDisposable {
   }
 
   async #listen(client: Redis, channel: string): Promise<void> {
-    client.on('messageBuffer', (_channel: Buffer, message: Buffer) => this.hub.onLiveMessage(message));
+    client.on('messageBuffer', (_channel: Buffer, message: Buffer) => this.hub.stream.onMessage(message));
     await client.subscribe(channel);
   }
 }

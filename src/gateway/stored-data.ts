@@ -15,8 +15,8 @@ const MAX_CONNECTIONS = 4;
 const LOG_SPACING_MS = 5_000;
 
 /**
- * What is stored, for the HTTP API and the live side, over connections of its own: requests never wait for, nor hold up, what feeds
- * need. Each call answers within 6 s, or rejects with an error that names its remedy.
+ * Read side of the store, for the HTTP API and the live side, over connections of its own: a request never waits for a
+ * feed, nor a feed for a request. Each call answers within 6 s, or rejects with an error that names its remedy.
  */
 export class StoredData implements ApiQueries, AsyncDisposable {
   readonly #config: Config;

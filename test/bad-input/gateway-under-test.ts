@@ -4,7 +4,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Config } from '../../src/config.ts';
 import { type Gateway, startGateway } from '../../src/gateway/gateway.ts';
-import { setLogLevel } from '../../src/logger.ts';
 import { setupDatabase } from '../../src/store/setup-database.ts';
 import { openTestMarket, type TestMarket, until } from '../support/test-market.ts';
 
@@ -49,14 +48,14 @@ export class GatewayUnderTest implements AsyncDisposable {
 
   /** Settings of the environment with `changes`; ready when feeds can open. `TICKGATE_TEST_LOG` shows its log. */
   static async start(changes: Record<string, string> = {}): Promise<GatewayUnderTest> {
-    setLogLevel(process.env['TICKGATE_TEST_LOG'] ?? 'silent');
+    const logLevel = process.env['TICKGATE_TEST_LOG'] ?? 'silent';
     const market = await openTestMarket();
     const folder = await mkdtemp(join(tmpdir(), 'tickgate-bad-input-'));
     const tokensFile = join(folder, 'tokens.json');
     const rows = Object.entries(TOKENS).map(([name, rights]) => tokenRow(name, rights));
     await writeFile(tokensFile, JSON.stringify({ tokens: rows }));
     await setupDatabase(market.db, market.config);
-    const config = market.configWith({ GATEWAY_TOKENS_FILE: tokensFile, ...changes });
+    const config = market.configWith({ GATEWAY_TOKENS_FILE: tokensFile, LOG_LEVEL: logLevel, ...changes });
     const gateway = await startGateway(config);
     const subject = new GatewayUnderTest(gateway, config, market, folder);
     const isReady = (): boolean => Object.values(gateway.readiness().dependencies).every((each) => each.ok);
