@@ -15,7 +15,7 @@ import { InnocentFeed } from '../bad-input/innocent-feed.ts';
 import { suite } from '../support/suite.ts';
 
 const PASSWORD = 'p@ss/word%';
-/** What a Redis user needs for Tickgate, as the ACL of the README says it. */
+/** What a Redis user needs for Tickgate, as the ACL of src/commands/README.md says it. */
 const RIGHTS = '-@all +@read +@write +@connection +@pubsub +@scripting +@transaction +info';
 
 const test = suite('access to Redis', {

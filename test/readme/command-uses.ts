@@ -15,7 +15,8 @@ export function commandUses(text: string): string[] {
     .filter(({ language }) => language === 'sh')
     .flatMap((block) => block.text.split('\n'))
     .filter((line) => !line.startsWith('alias '));
-  const code = [...shell, ...inlineCode(text)];
+  const comments = codeBlocks(text).flatMap((block) => [...block.text.matchAll(/`(tickgate [^`\n]+)`/g)]);
+  const code = [...shell, ...inlineCode(text), ...comments.map(([, use = '']) => use)];
   return code.flatMap((line) =>
     [...line.matchAll(/(?<!SETUSER)(?:^|[\s(])tickgate ((?:[^#&;)`]|\\\|)+)/g)].map(([, rest = '']) =>
       rest.replaceAll('\\|', '|').trim(),

@@ -24,9 +24,11 @@ export function section(markdown: string, heading: string): string {
   const from = lines.findIndex((line) => line.replace(/^#+ /, '') === heading && line.startsWith('#'));
   if (from < 0) throw new Error(`no heading "${heading}"`);
   const depth = lines[from]?.indexOf(' ') ?? 0;
-  const length = lines
-    .slice(from + 1)
-    .findIndex((line) => line.startsWith('#') && line.indexOf(' ') <= depth && !line.startsWith('#!'));
+  let isCode = false;
+  const length = lines.slice(from + 1).findIndex((line) => {
+    if (line.startsWith('```')) isCode = !isCode;
+    return !isCode && line.startsWith('#') && line.indexOf(' ') <= depth;
+  });
   return lines.slice(from + 1, length < 0 ? undefined : from + 1 + length).join('\n');
 }
 

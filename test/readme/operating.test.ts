@@ -39,6 +39,11 @@ test('the table of commands names every command of the program, and no other', a
   assert.equal(new Set(named), new Set(names));
 });
 
+test('the rights of the Redis user are those that a test gets along with', () => {
+  const tested = /RIGHTS = '([^']+)'/.exec(projectFile('test/buffer/redis-access.test.ts'))?.[1];
+  assert.ok(tested !== undefined && section(text, 'Rights').includes(` ${tested}\n`), tested);
+});
+
 test('the reasons of a reopen are those of the program', () => {
   const reasons = tableRows(section(text, 'Changes')).map(([code = '']) => code.replaceAll('`', ''));
   assert.equal(new Set(reasons), new Set(Object.keys(REOPEN_SENTENCES)));
