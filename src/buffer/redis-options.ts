@@ -19,8 +19,9 @@ export function redisDatabase(config: Config): number {
 }
 
 /**
- * Options of one client; `role` is shown by CLIENT LIST. ioredis by default sends commands again after a reconnect and queues without a bound; both
- * are off, and a client that lost its connection is ended and replaced, so that what was in flight rejects.
+ * Options of one client; CLIENT LIST names its `role`. ioredis by default sends commands again after a reconnect and
+ * queues them without a bound; both are off, and a client that lost its connection is ended and replaced, so that
+ * commands in flight reject.
  */
 export function redisOptions(config: Config, role: string, commandTimeoutMs: number | undefined): RedisClientOptions {
   const target = redisTarget(config);

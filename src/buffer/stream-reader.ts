@@ -1,6 +1,7 @@
+import type { StaleEntry } from '../stream/stale-entry.ts';
+import { type FeedStateView, invalidateFeed, readFeedStates, readPendingTicks } from './feed-state-queries.ts';
 import type { BufferKeys } from './keys.ts';
 import { runScript } from './lua-scripts.ts';
-import { invalidateFeed, type FeedStateView, readFeedStates, readSize } from './tick-buffer.ts';
 import type { RedisLink } from './redis-link.ts';
 
 /** One entry of the stream as Redis holds it; `data` is to be decoded by stream/stream-entry.ts. */
@@ -10,9 +11,9 @@ export interface RawEntry {
   readonly generation: string;
   /** Running total of ticks in this stream up to and with this entry. */
   readonly total: number;
-  /** Frames of it with seq ≤ published had been shown before. */
+  /** Dashboards had seen the feed up to this seq when the entry was made. */
   readonly shownUpTo: number;
-  /** Number among the stream's shown entries, from 1; 0 for an entry that is not shown. */
+  /** Live sequence number: its number among the stream's live entries, from 1; 0 where it is not live. */
   readonly liveSeq: number;
   readonly data: Buffer;
 }
@@ -25,26 +26,20 @@ export interface StreamPage {
   readonly entries: readonly RawEntry[];
   /** Ticks in the stream that no flush has handled. */
   readonly pendingTicks: number;
-  /** Number of the newest entry ever shown in this stream. */
+  /** Live sequence number of the stream's newest live entry. */
   readonly liveSeq: number;
 }
 
-export interface StaleEntry {
-  readonly id: string;
-  readonly feed: string;
-  readonly generation: string;
-}
-
-/** Bound of ids in one call of settle.lua, which runs undivided in Redis. */
+/** Ids in one call of trim.lua, at most: Redis serves nobody else while a script runs. */
 const MAX_IDS_A_CALL = 2_000;
 const FIRST_ENTRY_ID = '0-0';
 
-/** The buffer as the flush coordinator sees it. */
+/** The buffer's read side, for the flush coordinator and for fan-out: pages of the stream, states of feeds, trimming. */
 export class StreamReader {
-  readonly #link: RedisLink;
+  readonly #link: Pick<RedisLink, 'client' | 'facts' | 'isUp'>;
   readonly #keys: BufferKeys;
 
-  constructor(link: RedisLink, keys: BufferKeys) {
+  constructor(link: Pick<RedisLink, 'client' | 'facts' | 'isUp'>, keys: BufferKeys) {
     this.#link = link;
     this.#keys = keys;
   }
@@ -84,20 +79,22 @@ export class StreamReader {
     };
   }
 
+  /** Ticks in the stream that no flush has handled. */
   async pendingTicks(): Promise<number> {
-    return (await readSize(this.#link.client, this.#keys)).ticks;
+    return readPendingTicks(this.#link.client, this.#keys);
   }
 
-  /** Feeds that have, or had, a place in this Redis. */
+  /** Feeds that have, or had, a state in this Redis. */
   async knownFeeds(): Promise<string[]> {
     return this.#link.client.smembers(this.#keys.feeds);
   }
 
+  /** States of feeds, in the order asked; undefined where there is none. */
   async feedStates(feeds: readonly string[]): Promise<Array<FeedStateView | undefined>> {
     return readFeedStates(this.#link.client, this.#keys, feeds);
   }
 
-  /** Takes a broken place away, if it is still the one judged. */
+  /** Invalidates a feed's state, if it is still of this run and generation. @returns whether it was */
   async invalidate(feed: string, run: string, generation: string): Promise<boolean> {
     return invalidateFeed(this.#link.client, this.#keys, feed, run, generation);
   }
@@ -109,8 +106,8 @@ export class StreamReader {
   }
 
   /**
-   * Counts what was handled and removes entries no longer needed. See lua/settle.lua.
-   * @returns ids of the foreign entries that are gone; undefined when the stream is not the one they were read from
+   * Trims entries that are no longer needed, and counts as handled what was. See lua/trim.lua.
+   * @returns ids of the stale entries removed; undefined when the stream is not the one they were read from
    */
   async trim(
     streamId: string,
@@ -118,14 +115,14 @@ export class StreamReader {
     committed: readonly string[],
     stale: readonly StaleEntry[],
   ): Promise<string[] | undefined> {
-    const gone: string[] = [];
+    const removed: string[] = [];
     for (let from = 0; from === 0 || from < Math.max(committed.length, stale.length); from += MAX_IDS_A_CALL) {
       const to = from + MAX_IDS_A_CALL;
       const answer = await this.#trimOnce(streamId, handled, committed.slice(from, to), stale.slice(from, to));
       if (!Array.isArray(answer)) return undefined;
-      gone.push(...answer.map(String));
+      removed.push(...answer.map(String));
     }
-    return gone;
+    return removed;
   }
 
   /** Publishes the outcome of a flush. */

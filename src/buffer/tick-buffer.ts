@@ -1,15 +1,14 @@
-import { randomBytes } from 'node:crypto';
 import type { Redis } from 'ioredis';
+import { randomId } from '../base/random-id.ts';
 import type { AppendRequest, AppendResult } from '../stream/append-request.ts';
 import type { FeedState, OpenClaim } from '../stream/feed-state.ts';
+import { type FeedStateView, invalidateFeed, readFeedStates, readPendingTicks } from './feed-state-queries.ts';
 import type { BufferKeys } from './keys.ts';
 import { answerWords, runScript } from './lua-scripts.ts';
 import type { RedisLink } from './redis-link.ts';
 
-/** What a script answers to an open. */
+/** A feed's generation and position, as a script answers an open with them. */
 export type OpenedState = Pick<FeedState, 'generation' | 'position'>;
-/** What reconciliation and the divergence check read. */
-export type FeedStateView = Pick<FeedState, 'run' | 'generation' | 'position' | 'session' | 'instance' | 'writer'>;
 
 export type OpenResult =
   | ({ readonly outcome: 'opened' } & OpenedState)
@@ -24,7 +23,7 @@ export interface BufferSize {
 }
 
 export interface TickBufferOptions {
-  readonly link: RedisLink;
+  readonly link: Pick<RedisLink, 'client' | 'facts' | 'isUp' | 'drop'>;
   readonly keys: BufferKeys;
   readonly bufferMaxTicks: number;
   readonly takeoverIntervalMs: number;
@@ -34,7 +33,10 @@ export interface TickBufferOptions {
 const DEFINITE_REFUSAL =
   /(^|-)(OOM|BUSY|LOADING|MISCONF|READONLY|CLUSTERDOWN|NOREPLICAS|MASTERDOWN|NOPERM|NOAUTH|TRYAGAIN)\b/;
 
-/** The buffer as feeds see it: places and appends. One Redis Stream per deployment. */
+/**
+ * The buffer's write side: opens, renewals and appends of feeds, each one Lua script on the deployment's one Redis
+ * Stream. A script is never sent twice; of an append without an answer nothing is assumed.
+ */
 export class TickBuffer {
   readonly #options: TickBufferOptions;
 
@@ -51,6 +53,7 @@ export class TickBuffer {
     return this.#options.link.isUp;
   }
 
+  /** Gives a connection the feed's session. `none`: no state of this run, renew. See lua/open.lua. */
   async open(feed: string, claim: OpenClaim): Promise<OpenResult> {
     const { link, keys, takeoverIntervalMs } = this.#options;
     const answer = await runScript(
@@ -62,7 +65,7 @@ export class TickBuffer {
     return openResult(answer, ['none', 'late', 'taken', 'spaced']);
   }
 
-  /** First step of a renewal: a tag of exactly what is there now, or undefined where a place of this run is. */
+  /** First step of a renewal: a fingerprint of the state that is there now; undefined where one of this run is. */
   async prepareRenewal(feed: string): Promise<string | undefined> {
     const { link, keys } = this.#options;
     const answer = await runScript(link.client, 'prepare-renewal', [keys.state(feed)], [link.facts.run, randomId()]);
@@ -70,7 +73,7 @@ export class TickBuffer {
     return outcome === 'seen' ? fingerprint : undefined;
   }
 
-  /** Last step of a renewal: `row` is what the UPDATE that planted `generation` returned. */
+  /** Last step of a renewal: `row` is as the UPDATE that wrote `generation` into it returned it. See lua/renew.lua. */
   async renew(
     feed: string,
     fingerprint: string,
@@ -99,7 +102,10 @@ export class TickBuffer {
     return openResult(answer, ['changed', 'late', 'taken']);
   }
 
-  /** Appends a run of consecutive frames. Never throws for what Redis does: the result says what is known. */
+  /**
+   * Appends a run of consecutive frames. Errors of Redis become results, never exceptions: `refused` where Redis says
+   * that it ran nothing; else `unanswered`, and the connection is dropped.
+   */
   async append(request: AppendRequest): Promise<AppendResult> {
     const { link, keys, bufferMaxTicks } = this.#options;
     let client: Redis;
@@ -133,13 +139,13 @@ export class TickBuffer {
       return appendResult(answerWords(answer));
     } catch (error) {
       if (error instanceof Error && DEFINITE_REFUSAL.test(error.message)) return 'refused';
-      // The reply to come could be taken for another's: this connection is not to be used again.
+      // A late reply could be taken for another command's: this connection is not to be used again.
       link.drop();
       return 'unanswered';
     }
   }
 
-  /** Takes a place away, if it is still of this generation. @throws {RedisUnavailableError} */
+  /** Invalidates the feed's state, if it is still of this generation. @throws {RedisUnavailableError} */
   async invalidate(feed: string, generation: string): Promise<boolean> {
     const { link, keys } = this.#options;
     return invalidateFeed(link.client, keys, feed, link.facts.run, generation);
@@ -150,75 +156,19 @@ export class TickBuffer {
     await runScript(this.#options.link.client, 'release', [this.#options.keys.state(feed)], [session]);
   }
 
-  /** States of feeds, in the order asked; undefined where there is no place. @throws {RedisUnavailableError} */
+  /** States of feeds, in the order asked; undefined where there is none. @throws {RedisUnavailableError} */
   async feedStates(feeds: readonly string[]): Promise<Array<FeedStateView | undefined>> {
     return readFeedStates(this.#options.link.client, this.#options.keys, feeds);
   }
 
   async size(): Promise<BufferSize> {
-    return readSize(this.#options.link.client, this.#options.keys);
+    return { ticks: await readPendingTicks(this.#options.link.client, this.#options.keys) };
   }
 
   /** Asks whichever coordinator leads to flush now. */
   async requestFlush(): Promise<void> {
     await this.#options.link.client.publish(this.#options.keys.requestChannel, 'flush');
   }
-}
-
-export async function readFeedStates(
-  client: Redis,
-  keys: BufferKeys,
-  feeds: readonly string[],
-): Promise<Array<FeedStateView | undefined>> {
-  return Promise.all(
-    feeds.map(async (feed) => {
-      const [run, generation, position, session, instance, writer] = await client.hmget(
-        keys.state(feed),
-        'run',
-        'generation',
-        'position',
-        'session',
-        'instance',
-        'writer',
-      );
-      if (run == null || generation == null) return undefined;
-      return {
-        run,
-        generation,
-        position: Number(position),
-        session: session ?? '',
-        instance: instance ?? '',
-        writer: writer ?? '',
-      };
-    }),
-  );
-}
-
-/** Takes a broken place away, if it is still the one judged. */
-export async function invalidateFeed(
-  client: Redis,
-  keys: BufferKeys,
-  feed: string,
-  run: string,
-  generation: string,
-): Promise<boolean> {
-  const answer = await runScript(client, 'invalidate', [keys.state(feed), keys.feeds], [run, generation, feed]);
-  return Number(answer) === 1;
-}
-
-/** Ticks in the buffer that no flush has handled, from the running totals that entries carry. */
-export async function readSize(client: Redis, keys: BufferKeys): Promise<BufferSize> {
-  const [streamExists, meta] = await Promise.all([
-    client.exists(keys.stream),
-    client.hmget(keys.meta, 'total', 'handled'),
-  ]);
-  if (streamExists === 0) return { ticks: 0 };
-  return { ticks: Math.max(0, Number(meta[0] ?? 0) - Number(meta[1] ?? 0)) };
-}
-
-/** 96 random bits as text: generations, sessions, seeds, incarnations. */
-export function randomId(): string {
-  return randomBytes(12).toString('base64url');
 }
 
 function openResult<Outcome extends string>(

@@ -2,10 +2,10 @@ import type { BufferKeys } from './keys.ts';
 import { answerWords, runScript } from './lua-scripts.ts';
 import type { RedisLink } from './redis-link.ts';
 
-/** What is in the buffer and not yet committed. */
+/** The buffer's backlog: ticks in it that no flush has committed. */
 export interface WaitingTicks {
   readonly ticks: number;
-  /** Since when the oldest of them waits; 0 when nothing does. */
+  /** How long the oldest of them has waited, milliseconds; 0 when nothing waits. */
   readonly oldestAgeMs: number;
 }
 

@@ -2,7 +2,7 @@ import { MINUTE_MICROS, type MinuteBar, turnoverMillionths } from '../market/min
 import type { TickColumns } from '../market/tick-columns.ts';
 import { countRows, symbolsInOrder } from './row-order.ts';
 
-/** Places of a bar's numbers among its cells. */
+/** Offsets of a bar's numbers among its cells. */
 const MINUTE = 0;
 const OPEN = 1;
 const HIGH = 2;

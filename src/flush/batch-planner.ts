@@ -173,7 +173,7 @@ class DayCounter {
   }
 }
 
-/** The frame and the place in it (as the feed sent it) of a row of the batch. */
+/** The frame of a row of the batch, and the tick's index in it as the feed sent it. */
 export function locateRow(
   batch: FlushBatch,
   row: number,

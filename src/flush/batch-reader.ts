@@ -1,3 +1,4 @@
+import { PageSize } from '../base/page-size.ts';
 import { BadFrameError } from '../market/bad-frame-error.ts';
 import { flushLogger } from '../logger.ts';
 import { decodeStreamEntry, type StreamEntry } from '../stream/stream-entry.ts';
@@ -22,7 +23,7 @@ export interface StreamSource {
   read(cursor: string | undefined, maxEntries: number): Promise<SourcePage>;
 }
 
-/** Entries to flush, and which stream they come from. */
+/** Entries to flush, and the stream that they come from. */
 export interface ReadBatch {
   readonly run: string;
   readonly streamId: string | undefined;
@@ -34,21 +35,26 @@ export interface ReadBatch {
 }
 
 const MIN_PAGE_ENTRIES = 16;
-const MAX_PAGE_ENTRIES = 4_096;
 const TARGET_PAGE_BYTES = 2 * 1024 * 1024;
-/** Bound of what one batch holds in memory, whatever its ticks. */
+const PAGES = {
+  targetBytes: TARGET_PAGE_BYTES,
+  minEntries: MIN_PAGE_ENTRIES,
+  maxEntries: 4_096,
+  firstEntryBytes: TARGET_PAGE_BYTES / MIN_PAGE_ENTRIES,
+};
+/** Bytes of one batch in memory, at most, give or take a page; whatever its ticks. */
 const MAX_BATCH_BYTES = 48 * 1024 * 1024;
 
 /**
- * Reads the stream onward from a cursor. A cursor belongs to one run of Redis and one stream id of the stream: in
- * any other it means nothing, and reading begins at the start.
+ * Reads the stream onward from a cursor. A cursor belongs to one run of Redis and one stream id: in any other stream it
+ * means nothing, and reading begins at the start.
  */
 export class BatchReader {
   readonly #source: StreamSource;
   #cursor: string | undefined;
   #run = '';
   #streamId: string | undefined;
-  #entryBytes = TARGET_PAGE_BYTES / MIN_PAGE_ENTRIES;
+  readonly #pageSize = new PageSize(PAGES);
 
   constructor(source: StreamSource) {
     this.#source = source;
@@ -59,7 +65,7 @@ export class BatchReader {
     return this.#cursor;
   }
 
-  /** Reads again from the start of the stream. */
+  /** Moves the cursor to the start of the stream. */
   rewind(): void {
     this.#cursor = undefined;
   }
@@ -79,7 +85,7 @@ export class BatchReader {
     let ticks = 0;
     let bytes = 0;
     for (;;) {
-      const pageEntries = this.#pageEntries();
+      const pageEntries = this.#pageSize.entries;
       const page = await this.#source.read(from, pageEntries);
       if (page.run !== this.#run || page.streamId !== this.#streamId) {
         const isFirst = this.#run === '';
@@ -100,17 +106,13 @@ export class BatchReader {
         for (const frame of entry.content.frames) ticks += frame.count;
         from = entry.id;
       }
-      if (page.entries.length > 0) this.#entryBytes = Math.max(64, bytes / entries.length);
+      this.#pageSize.learn(entries.length, bytes);
       const atEnd = page.entries.length < pageEntries;
       if (atEnd || ticks >= maxTicks || bytes >= MAX_BATCH_BYTES) {
         const { run, streamId, pendingTicks } = page;
         return { run, streamId, pendingTicks, entries, atEnd };
       }
     }
-  }
-
-  #pageEntries(): number {
-    return Math.round(Math.min(MAX_PAGE_ENTRIES, Math.max(MIN_PAGE_ENTRIES, TARGET_PAGE_BYTES / this.#entryBytes)));
   }
 }
 
@@ -126,7 +128,7 @@ function readEntry(raw: SourcePage['entries'][number]): ReadEntry {
   };
 }
 
-/** What cannot be read counts as an entry without frames: the feed's chain breaks there, and the feed sends again. */
+/** An unreadable entry counts as one without frames: the feed's chain breaks there, and the feed sends again. */
 function readContent(id: string, feed: string, data: Buffer): StreamEntry {
   try {
     const content = decodeStreamEntry(data);

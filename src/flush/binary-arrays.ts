@@ -113,7 +113,7 @@ function integers(elementType: number, values: readonly number[], origin: number
 }
 
 /**
- * Count of digits, weight of the first, sign, digits shown behind the point, the digits (numeric.c, numeric_recv).
+ * Count of digits, weight of the first, sign, digits behind the point (dscale), the digits (numeric.c, numeric_recv).
  * @returns where the next element begins
  */
 function writeNumeric(out: Buffer, value: number, at: number): number {

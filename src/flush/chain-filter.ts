@@ -1,4 +1,4 @@
-/** What the watermarks table says of a feed. */
+/** A feed's row in the watermarks table: how far it is stored, and in which generation. */
 export interface Watermark {
   readonly seq: number;
   readonly generation: string;
@@ -7,13 +7,13 @@ export interface Watermark {
 /**
  * - `take`: continues the watermark, to be stored
  * - `repeat`: stored already
- * - `foreign`: of another generation than the row's, or a feed without a row: can never be stored
+ * - `stale`: of another generation than the row's, or a feed without a row: can never be stored
  * - `broken`: does not continue the watermark, or stands behind a frame that did not
  */
 export type ChainVerdict = 'take' | 'repeat' | 'stale' | 'broken';
 
 /**
- * The flush's filter, as a pure rule: of each feed exactly the frames that continue its watermark, in order, pass.
+ * The flush's filter, a pure rule: of each feed exactly the frames that continue its watermark, in order, pass.
  * With it what is stored of a feed is at every moment a prefix of what it sent, whatever the stream holds.
  */
 export class ChainFilter {
@@ -25,7 +25,7 @@ export class ChainFilter {
     this.#rows = rows;
   }
 
-  /** Judges one frame. Frames come in the order of the stream, and a `take` is followed by `take()` or by the end. */
+  /** Classifies one frame. Frames come in the order of the stream, and a `take` is followed by `take()` or by the end. */
   classify(feed: string, generation: string, prev: number, seq: number): ChainVerdict {
     const row = this.#rows.get(feed);
     if (row === undefined || row.generation !== generation) return 'stale';
@@ -38,7 +38,7 @@ export class ChainFilter {
     return 'take';
   }
 
-  /** Counts a frame judged `take` as taken. */
+  /** Counts a frame that was classified `take` as taken. */
   take(feed: string, seq: number): void {
     this.#reached.set(feed, seq);
   }

@@ -1,11 +1,13 @@
 import type { Client } from 'pg';
 import type { FeedState } from '../stream/feed-state.ts';
+import type { StaleEntry } from '../stream/stale-entry.ts';
+import type { Clock } from './clock.ts';
 import type { StreamSource } from './batch-reader.ts';
 import type { RefusalRules } from './batch-writer.ts';
 import type { Watermark } from './chain-filter.ts';
 import type { BatchLimits, ReadEntry } from './batch-planner.ts';
 import type { FlushStore } from './flush-transaction.ts';
-import type { StaleEntry, ResumeWindow } from './retained-entries.ts';
+import type { ResumeWindow } from './retained-entries.ts';
 
 /** The buffer as the coordinator needs it; see buffer/stream-reader.ts. */
 export interface CoordinatorBuffer extends StreamSource {
@@ -19,7 +21,7 @@ export interface CoordinatorBuffer extends StreamSource {
   ): Promise<ReadonlyArray<Pick<FeedState, 'run' | 'generation' | 'position'> | undefined>>;
   invalidate(feed: string, run: string, generation: string): Promise<boolean>;
   forget(feed: string): Promise<void>;
-  /** Ids of the foreign entries that are gone; undefined when the stream is another one. */
+  /** @returns ids of the stale entries removed; undefined when the stream is another one */
   trim(
     streamId: string,
     handled: number,
@@ -48,6 +50,8 @@ export interface CoordinatorOptions {
   readonly flushIntervalMs: number;
   readonly limits: BatchLimits;
   readonly resumeWindow: ResumeWindow;
+  /** Default: the system's. */
+  readonly clock?: Clock;
 }
 
 export interface FlushReport {
@@ -56,18 +60,38 @@ export interface FlushReport {
   readonly flushMs: number;
   /** When the transaction was committed, by this process's clock. */
   readonly committedAtMs: number;
-  /** Entries of the stream that are wholly dealt with now. */
+  /** Entries of the stream that are wholly dealt with by it. */
   readonly passed: readonly ReadEntry[];
 }
 
-/** Named so that metrics and tests can listen. */
+/**
+ * The outcome of one flush that did not fail:
+ * - `flushed`: a batch is committed
+ * - `passed`: there were entries but nothing to store, only repeats and stale ones; the cursor has passed them
+ * - `outdated`: the stream or a watermark is not the one that the batch was made from; nothing is written, read again
+ * - `lost-leadership`: another session holds the leader lock; nothing is written
+ * - `nothing-new`: the stream holds no entry behind the cursor
+ */
+export type FlushResult = FlushOutcome & {
+  /** Whether the batch reached the end of the stream, as the stream was when the batch was read. */
+  readonly atEnd: boolean;
+};
+
+type FlushOutcome =
+  | { readonly kind: 'flushed'; readonly report: FlushReport }
+  | { readonly kind: 'passed' | 'outdated' | 'lost-leadership' | 'nothing-new' };
+
+/** Hooks for metrics and logs, called in the coordinator's loop: they must return at once, and not throw. */
 export interface CoordinatorObserver {
+  /** After each COMMIT that stored or rejected a tick. */
   onFlush?(report: FlushReport): void;
+  /** A turn failed; the coordinator waits, reads what it believed anew and tries again. */
   onFailure?(error: unknown): void;
+  /** A feed's state had diverged from its watermark and was deleted. */
   onInvalidated?(feed: string): void;
 }
 
-/** What the coordinator does now, for /readyz. */
+/** The coordinator's mode, for /readyz; see {@link FlushCoordinator}. */
 export type CoordinatorState =
   | { readonly doing: 'leading' | 'standby' | 'starting' | 'stopped' }
   | { readonly doing: 'waiting' | 'halted'; readonly why: string };

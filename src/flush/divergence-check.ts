@@ -5,50 +5,61 @@ import { DivergenceDetector, type FeedObservation } from './divergence-detector.
 const ROUND_MS = 500;
 const SPENT_FEEDS_MS = 60_000;
 
-/** The stream as a round reads it: to its end, from the start where a verdict is due. */
+type CheckedBuffer = Pick<CoordinatorBuffer, 'run' | 'knownFeeds' | 'feedStates' | 'invalidate' | 'forget'>;
+type CheckedStore = Pick<CoordinatorStore, 'readRows' | 'deleteSpentFeeds'>;
+
+/** Flushing on demand, for the rounds of a check. */
 export interface RoundReading {
-  /** Flushes until the stream's end. @returns false when it could not get there */
+  /**
+   * Flushes until the stream's end, from its start or from the cursor.
+   * @returns false when it could not get there
+   */
   readToEnd(fromStart: boolean): Promise<boolean>;
 }
 
 /**
- * Holds the judge's rounds. Twice a second all places are observed. A place that its row has not confirmed by the
- * next time, although everything that was in the stream has been flushed since, gets rounds from the stream's start.
+ * Runs the rounds of the divergence detector. Twice a second the states of all feeds are observed. A state that its
+ * watermark has not confirmed by the next time, although everything in the stream has been flushed since, gets rounds
+ * from the stream's start; one that the detector then invalidates is deleted, and its feed opens again.
  */
 export class DivergenceCheck {
-  readonly #buffer: CoordinatorBuffer;
-  readonly #store: CoordinatorStore;
+  readonly #buffer: CheckedBuffer;
+  readonly #store: CheckedStore;
   readonly #onInvalidated: (feed: string) => void;
-  readonly #divergence = new DivergenceDetector();
+  readonly #detector = new DivergenceDetector();
   #nextMs = 0;
   #nextSpentMs = 0;
   #observed: readonly FeedObservation[] = [];
 
-  constructor(buffer: CoordinatorBuffer, store: CoordinatorStore, onInvalidated: (feed: string) => void) {
+  constructor(buffer: CheckedBuffer, store: CheckedStore, onInvalidated: (feed: string) => void) {
     this.#buffer = buffer;
     this.#store = store;
     this.#onInvalidated = onInvalidated;
   }
 
-  /** What was observed belongs to what was believed before. */
+  /** Forgets observations and rounds: after a failure, and when this coordinator begins to lead. */
   reset(): void {
     this.#observed = [];
-    this.#divergence.abandonRound();
+    this.#detector.abandonRound();
   }
 
+  /**
+   * Runs one check, if half a second has gone by since the last one; else returns at once.
+   * @throws what Redis or PostgreSQL threw; call `reset()` then
+   */
   async turn(nowMs: number, reading: RoundReading): Promise<void> {
     if (nowMs < this.#nextMs) return;
     this.#nextMs = nowMs + ROUND_MS;
     await this.#forgetSpentFeeds(nowMs);
     const unconfirmed = await this.#stillUnconfirmed(reading);
     if (unconfirmed.length > 0) await this.#round(unconfirmed, reading);
-    else this.#divergence.abandonRound();
+    else this.#detector.abandonRound();
     this.#observed = (await this.#observe(await this.#buffer.knownFeeds())).filter((state) =>
       DivergenceDetector.isSuspicious(state),
     );
   }
 
-  /** Places observed the last time that their rows have not caught up with, after reading to the stream's end. */
+  /** States observed the last time that their watermarks do not confirm after reading to the stream's end. */
   async #stillUnconfirmed(reading: RoundReading): Promise<FeedObservation[]> {
     if (this.#observed.length === 0 || !(await reading.readToEnd(false))) return [];
     const rows = await this.#store.readRows(this.#observed.map((state) => state.feed));
@@ -59,18 +70,19 @@ export class DivergenceCheck {
     const before = (await this.#observe(suspects.map((state) => state.feed))).filter((state) =>
       DivergenceDetector.isSuspicious(state),
     );
-    if (!(await reading.readToEnd(true))) return this.#divergence.abandonRound();
+    if (!(await reading.readToEnd(true))) return this.#detector.abandonRound();
     const rows = await this.#store.readRows(before.map((state) => state.feed));
-    for (const { feed, run, generation } of this.#divergence.endRound(before, rows)) {
+    for (const { feed, run, generation } of this.#detector.endRound(before, rows)) {
       if (!(await this.#buffer.invalidate(feed, run, generation))) continue;
       flushLogger.warn(
         { feed, watermark: rows.get(feed)?.seq },
-        'place condemned: the stream does not continue what is stored',
+        'state invalidated: the stream does not continue what is stored',
       );
       this.#onInvalidated(feed);
     }
   }
 
+  /** States of this run of Redis, with their watermarks; the states are read first, so that these can only be ahead. */
   async #observe(feeds: readonly string[]): Promise<FeedObservation[]> {
     const { run } = this.#buffer;
     const feedStates = await this.#buffer.feedStates(feeds);
@@ -83,6 +95,7 @@ export class DivergenceCheck {
     return observations;
   }
 
+  /** One-off feeds (`~…`) whose watermark is deleted are forgotten in Redis too. */
   async #forgetSpentFeeds(nowMs: number): Promise<void> {
     if (nowMs < this.#nextSpentMs) return;
     this.#nextSpentMs = nowMs + SPENT_FEEDS_MS;

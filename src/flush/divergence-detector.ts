@@ -1,7 +1,7 @@
 import type { FeedState } from '../stream/feed-state.ts';
 import type { Watermark } from './chain-filter.ts';
 
-/** A feed's state as it was observed, and the row beside it. */
+/** A feed's state in Redis as it was observed, and its watermark beside it. */
 export interface FeedObservation extends Pick<FeedState, 'run' | 'generation' | 'position'> {
   readonly feed: string;
   readonly row: Watermark | undefined;
@@ -19,15 +19,16 @@ interface Suspect extends Invalidation {
 const ROUNDS_TO_INVALIDATE = 2;
 
 /**
- * Judges places by their outcome, as a pure rule. A round is: observe all places, then read the stream from its start
- * to its end and flush it, then observe the rows. A place whose position the watermark has not reached by then, or
- * whose generation is not the row's, is broken, whatever the cause: lost entries, a missing frame, a restored
- * database. When that stands for two rounds the place is invalidated, and the feed opens again.
+ * Detects divergence of a feed's state from its watermark by the outcome, a pure rule. A round is: observe the states,
+ * then read the stream from its start to its end and flush it, then observe the watermarks. A state whose position the
+ * watermark has not reached by then, or whose generation is not the watermark's, has diverged, whatever the cause: lost
+ * entries, a missing frame, a restored database. After two such rounds in a row it is to be invalidated: the feed opens
+ * again, at its watermark.
  */
 export class DivergenceDetector {
   readonly #suspects = new Map<string, Suspect>();
 
-  /** Whether a round would tell anything: some place is not confirmed by its row. */
+  /** Whether the watermark does not confirm the state (yet): only then a round can tell anything. */
   static isSuspicious(observation: FeedObservation): boolean {
     const { row } = observation;
     return row === undefined || row.generation !== observation.generation || row.seq < observation.position;
@@ -35,7 +36,7 @@ export class DivergenceDetector {
 
   /**
    * The end of a round.
-   * @param before places observed before the reading began
+   * @param before states observed before the reading began
    * @param rowsNow rows after everything read has been flushed
    */
   endRound(before: readonly FeedObservation[], rowsNow: ReadonlyMap<string, Watermark>): Invalidation[] {

@@ -1,34 +1,58 @@
 import { describeError, StoreSchemaError } from '../errors.ts';
 import { flushLogger } from '../logger.ts';
 import { SchemaDriftError } from './batch-writer.ts';
+import { type Clock, SYSTEM_CLOCK } from './clock.ts';
 import type {
   CoordinatorBuffer,
   CoordinatorObserver,
   CoordinatorOptions,
   CoordinatorState,
   CoordinatorStore,
-  FlushReport,
+  FlushResult,
 } from './coordinator-ports.ts';
+import { DivergenceCheck } from './divergence-check.ts';
 import { FlushCycle } from './flush-cycle.ts';
 import { FlushSession } from './flush-session.ts';
-import { DivergenceCheck } from './divergence-check.ts';
 
 const STANDBY_MS = 500;
 const MAX_POLL_MS = 20;
-/** A flush of this part of the largest one is followed by the next without waiting. */
+/** A flush of a tenth of the largest batch, or more, is followed by the next without waiting. */
 const BUSY_PART = 10;
 const FIRST_RETRY_MS = 100;
 const MAX_RETRY_MS = 5_000;
 
 /**
- * Decides when to flush and who does: one coordinator leads, the others stand by and read nothing. After a failure
- * nothing is guessed: rows and stream are read again from what is certain.
+ * Decides when to flush, and whether this process does: of all coordinators of a deployment one leads.
+ *
+ * Modes, as `state` names them, and the transitions that leave each:
+ *
+ * - `starting`: `start()` has not come to its first turn.
+ *   - → `waiting`, `standby` or `leading`, by the first attempt to lead
+ * - `standby`: another session holds the leader lock. Reads nothing. Tries to take the lock twice a second, and ends
+ *   the session of a leader that stands still ({@link FlushSession.tryLead}).
+ *   - → `leading` when it has the lock; the watermarks and the stream are then read from the start
+ *   - → `waiting` when Redis is away, or on any error
+ * - `leading`: holds the leader lock. Flushes when the interval has gone by, when asked to (`requestFlush()`), or under
+ *   load at once; between flushes it runs the divergence check and waits for at most 20 ms.
+ *   - → `standby` when a transaction finds the lock with another session, or the connection was lost and another took it
+ *   - → `waiting` when Redis is away, or on any error: the prefetched batch and the watermarks are discarded, batches
+ *     are halved
+ *   - → `halted` when the error says that the tables are not as Tickgate needs them
+ * - `waiting`: Redis is away (tries again twice a second), or an attempt failed (tries again after 0.1 s to 5 s, twice
+ *   as long after each failure; a turn that succeeds resets it). It may still hold the lock.
+ *   - → as from `starting`
+ * - `halted`: as `waiting`, every 5 s: somebody has to mend the tables. Nothing is rejected meanwhile.
+ *   - → as from `starting`
+ * - `stopped`: `stop()` has flushed what it could in its time, and has given the lock back. Final.
+ *
+ * Every mode goes to `stopped` by `stop()`.
  */
 export class FlushCoordinator {
   readonly #buffer: CoordinatorBuffer;
   readonly #store: CoordinatorStore;
   readonly #options: CoordinatorOptions;
   readonly #observer: CoordinatorObserver;
+  readonly #clock: Clock;
   readonly #cycle: FlushCycle;
   readonly #divergence: DivergenceCheck;
   #session: FlushSession | undefined;
@@ -53,6 +77,7 @@ export class FlushCoordinator {
     this.#store = store;
     this.#options = options;
     this.#observer = observer;
+    this.#clock = options.clock ?? SYSTEM_CLOCK;
     this.#cycle = new FlushCycle(buffer, store, options);
     this.#divergence = new DivergenceCheck(buffer, store, (feed) => observer.onInvalidated?.(feed));
   }
@@ -71,14 +96,15 @@ export class FlushCoordinator {
     if (this.#isReadyToFlush) this.#wake?.();
   }
 
-  /** Flushes what is in the buffer, for `drainMs` at the most, and ends. */
+  /** Flushes what is in the buffer and ends; begins no flush after `drainMs`. */
   async stop(drainMs: number): Promise<void> {
-    const deadlineMs = Date.now() + drainMs;
+    const deadlineMs = this.#clock.now() + drainMs;
     this.#stopping = true;
     this.#wake?.();
     await this.#loop;
     try {
-      while (this.#session?.leads === true && Date.now() < deadlineMs && (await this.#flushOnce()) !== undefined);
+      while (this.#session?.leads === true && this.#clock.now() < deadlineMs)
+        if ((await this.#flushOnce(this.#session)).kind === 'nothing-new') break;
     } catch (error) {
       flushLogger.warn({ cause: describeError(error) }, 'the last flush failed; the ticks stay in the buffer');
     }
@@ -94,12 +120,15 @@ export class FlushCoordinator {
    */
   async flushAll(onLeading: () => void = () => undefined): Promise<number | undefined> {
     try {
-      if (!(await this.#lead())) return undefined;
+      const session = await this.#lead();
+      if (session === undefined) return undefined;
       onLeading();
       let stored = 0;
-      for (let report = await this.#flushOnce(); report !== undefined; report = await this.#flushOnce())
-        stored += report.rows;
-      return stored;
+      for (;;) {
+        const result = await this.#flushOnce(session);
+        if (result.kind === 'nothing-new') return stored;
+        if (result.kind === 'flushed') stored += result.report.rows;
+      }
     } finally {
       await this.#endSession();
     }
@@ -111,14 +140,17 @@ export class FlushCoordinator {
         if (!this.#buffer.isUp) {
           this.#state = { doing: 'waiting', why: 'Redis cannot be reached' };
           await this.#pause(STANDBY_MS);
-        } else if (await this.#lead()) {
-          this.#state = { doing: 'leading' };
-          await this.#turn();
-          this.#retryMs = FIRST_RETRY_MS;
-        } else {
+          continue;
+        }
+        const session = await this.#lead();
+        if (session === undefined) {
           this.#state = { doing: 'standby' };
           this.#wanted = false;
           await this.#pause(STANDBY_MS);
+        } else {
+          this.#state = { doing: 'leading' };
+          await this.#turn(session);
+          this.#retryMs = FIRST_RETRY_MS;
         }
       } catch (error) {
         await this.#recover(error);
@@ -126,65 +158,66 @@ export class FlushCoordinator {
     }
   }
 
-  /** One turn as the leader: flush if it is due, else judge places and wait a little. */
-  async #turn(): Promise<void> {
-    if (this.#cycle.hasMore || (await this.#isDue())) {
-      const report = await this.#flushOnce();
-      if (report !== undefined && !this.#cycle.isAtEnd) return;
+  /** One turn as the leader: a flush if it is due; else the divergence check, and a short wait. */
+  async #turn(session: FlushSession): Promise<void> {
+    if (this.#cycle.hasPrefetched || (await this.#isDue())) {
+      const { kind, atEnd } = await this.#flushOnce(session);
+      if (kind === 'lost-leadership') return this.#pause(MAX_POLL_MS);
+      if (!atEnd) return;
     }
-    await this.#divergence.turn(Date.now(), { readToEnd: (fromStart) => this.#readToEnd(fromStart) });
+    const readToEnd = (fromStart: boolean): Promise<boolean> => this.#readToEnd(session, fromStart);
+    await this.#divergence.turn(this.#clock.now(), { readToEnd });
     if (this.#wanted) return;
     this.#isReadyToFlush = true;
-    const untilDueMs = this.#lastFlushMs + this.#options.flushIntervalMs - Date.now();
+    const untilDueMs = this.#lastFlushMs + this.#options.flushIntervalMs - this.#clock.now();
     await this.#pause(Math.min(MAX_POLL_MS, Math.max(1, untilDueMs)));
     this.#isReadyToFlush = false;
   }
 
   async #isDue(): Promise<boolean> {
-    const isOverdue = Date.now() - this.#lastFlushMs >= this.#options.flushIntervalMs;
+    const isOverdue = this.#clock.now() - this.#lastFlushMs >= this.#options.flushIntervalMs;
     const wanted = this.#wanted;
     this.#wanted = false;
     // Under load the next batch has gathered while the last one was stored: waiting would only leave PostgreSQL idle.
     const isBusy = this.#lastRows >= this.#options.limits.maxTicks / BUSY_PART;
     if (isOverdue || wanted || isBusy) {
-      this.#lastFlushMs = Date.now();
+      this.#lastFlushMs = this.#clock.now();
       return true;
     }
     return (await this.#buffer.pendingTicks()) >= this.#options.limits.maxTicks;
   }
 
-  /** Flushes until everything is stored that the stream holds now; what comes meanwhile waits for its time. */
-  async #readToEnd(fromStart: boolean): Promise<boolean> {
+  /** Flushes until everything is stored that the stream holds now; entries that come meanwhile wait for their time. */
+  async #readToEnd(session: FlushSession, fromStart: boolean): Promise<boolean> {
     if (fromStart) await this.#cycle.startOver();
-    while (this.#session?.leads === true && !this.#stopping) {
-      const wasReadBefore = this.#cycle.hasMore;
-      const report = await this.#flushOnce();
-      if (report === undefined) return true;
-      if (report.passed.length > 0 && this.#cycle.isAtEnd && !wasReadBefore) return true;
+    while (session.leads && !this.#stopping) {
+      const wasReadBefore = this.#cycle.hasPrefetched;
+      const { kind, atEnd } = await this.#flushOnce(session);
+      if (kind === 'nothing-new' || (kind === 'flushed' && atEnd && !wasReadBefore)) return true;
     }
     return false;
   }
 
-  async #flushOnce(): Promise<FlushReport | undefined> {
-    const session = this.#session;
-    if (session === undefined) return undefined;
-    const report = await this.#cycle.flushOnce(session, !this.#stopping);
-    this.#lastRows = report?.rows ?? 0;
-    if (report !== undefined && report.rows + report.rejected > 0) this.#observer.onFlush?.(report);
-    return report;
+  async #flushOnce(session: FlushSession): Promise<FlushResult> {
+    const result = await this.#cycle.flushOnce(session, !this.#stopping);
+    const { rows, rejected } = result.kind === 'flushed' ? result.report : { rows: 0, rejected: 0 };
+    this.#lastRows = rows;
+    if (result.kind === 'flushed' && rows + rejected > 0) this.#observer.onFlush?.(result.report);
+    if (result.kind === 'lost-leadership') session.stepDown();
+    return result;
   }
 
-  async #lead(): Promise<boolean> {
+  /** The session, if it leads or can take the lead; undefined on standby. */
+  async #lead(): Promise<FlushSession | undefined> {
     if (this.#session?.isLost === true) await this.#endSession();
-    this.#session ??= new FlushSession(await this.#store.connect(), this.#store);
-    if (this.#session.leads) return true;
-    const leads = await this.#session.tryLead(Date.now());
-    if (leads) {
-      flushLogger.info('leading: this coordinator flushes');
-      await this.#cycle.startOver();
-      this.#divergence.reset();
-    }
-    return leads;
+    this.#session ??= new FlushSession(await this.#store.connect(), this.#store, this.#clock);
+    const session = this.#session;
+    if (session.leads) return session;
+    if (!(await session.tryLead())) return undefined;
+    flushLogger.info('leading: this coordinator flushes');
+    await this.#cycle.startOver();
+    this.#divergence.reset();
+    return session;
   }
 
   async #recover(error: unknown): Promise<void> {
@@ -212,13 +245,13 @@ export class FlushCoordinator {
     await session?.[Symbol.asyncDispose]();
   }
 
-  /** Waits, or less when the end is asked for. */
+  /** Waits; `stop()` ends it, and so does `requestFlush()` while this leads and nothing is wrong. */
   async #pause(waitMs: number): Promise<void> {
     if (this.#stopping) return;
     await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, waitMs);
+      const cancel = this.#clock.after(waitMs, resolve);
       this.#wake = () => {
-        clearTimeout(timer);
+        cancel();
         resolve();
       };
     });

@@ -1,4 +1,4 @@
-import { setImmediate } from 'node:timers/promises';
+import { nextTurn } from '../base/next-turn.ts';
 import { flushLogger } from '../logger.ts';
 import { describeError } from '../errors.ts';
 import { encodeFlushNotice } from '../stream/flush-notice.ts';
@@ -7,14 +7,21 @@ import { TickColumns } from '../market/tick-columns.ts';
 import { BatchReader, type ReadBatch } from './batch-reader.ts';
 import { writeBatch } from './batch-writer.ts';
 import type { Watermark } from './chain-filter.ts';
-import type { CoordinatorBuffer, CoordinatorOptions, CoordinatorStore, FlushReport } from './coordinator-ports.ts';
+import { type Clock, SYSTEM_CLOCK } from './clock.ts';
+import type {
+  CoordinatorBuffer,
+  CoordinatorOptions,
+  CoordinatorStore,
+  FlushReport,
+  FlushResult,
+} from './coordinator-ports.ts';
 import { BatchEncoder } from './batch-encoder.ts';
 import { type FlushBatch, planBatch, rowsAfter } from './batch-planner.ts';
 import type { FlushSession } from './flush-session.ts';
 import type { EncodedBatch } from './flush-transaction.ts';
 import { RetainedEntries } from './retained-entries.ts';
 
-/** Scratch space of one batch; two are used in turn, so that one is filled while the other is copied. */
+/** Scratch space of one batch: two are used in turn, so that one is filled while the other is copied. */
 interface Slot {
   readonly columns: TickColumns;
   readonly encoder: BatchEncoder;
@@ -27,12 +34,13 @@ interface Prepared {
   readonly slot: Slot;
 }
 
-const NOTHING_FLUSHED: FlushReport = { rows: 0, rejected: 0, flushMs: 0, committedAtMs: 0, passed: [] };
+/** The session that a batch is written on; see {@link FlushSession}. */
+type WritingSession = Pick<FlushSession, 'client' | 'exclusively'>;
 
 /**
- * Batches grow by so much while the stream is behind, within these bounds: rows of one symbol then fill whole pages of
- * the index. Not by more than a part of what waits, since a feed whose window is full goes on when a batch is
- * committed, in as large a burst: a deep backlog is stored in large batches, a window's worth in small ones.
+ * Batches grow by these factors while the stream is behind: rows of one symbol then fill whole pages of the index. Not
+ * beyond a part of the backlog, since a feed whose window is full goes on when a batch is committed, in as large a
+ * burst: a deep backlog is stored in large batches, a window's worth in small ones.
  */
 const BEHIND_FACTOR = { least: 1.5, most: 3 };
 const BEHIND_ROWS_A_SYMBOL = 600;
@@ -40,64 +48,68 @@ const BEHIND_PART = 4;
 
 /**
  * The first batch is a part of an ordinary one: until it is read and encoded PostgreSQL has nothing to do. The next ones
- * may be so many times larger each, since a batch is read and encoded in less than half the time it takes to store.
+ * may be three times larger each, since a batch is read and encoded in less than half the time it takes to store.
  */
 const FIRST_PART = 4;
 const GROWTH = 3;
 
-/** Symbols remembered between batches before the tables are made anew. */
+/** Symbols remembered between batches, at most: then the tables are made anew. */
 const MAX_KNOWN_SYMBOLS = 100_000;
-/** After so many batches in a row that take a quarter of the scratch space or less, it is given back; if it is much. */
+/** Large scratch space is given back after so many batches in a row that take a quarter of it or less. */
 const ROOMY_BATCHES = 200;
 const ROOMY_ROWS = 65_536;
 
 /**
- * One batch after another from the stream into the database. While a batch is copied the next is read and encoded on
- * the assumption that the copy succeeds; it is thrown away if it does not.
+ * Stores the stream batch by batch. While one batch is copied the next is prefetched: read and encoded on the
+ * assumption that the copy succeeds.
+ *
+ * Maintained invariant: the cursor, the watermarks and the retained entries tell of committed transactions only. They
+ * move after COMMIT has been answered and never before; a prefetched batch, which builds on one that is under way, is
+ * used only when that one is committed, and discarded else. After an error, which may hide a commit, the watermarks are
+ * forgotten and read again, while the cursor stays: a batch that is read twice consists of repeats. None of this is
+ * trusted for exactly-once: each transaction compares the watermarks with those that its batch was made from.
  */
 export class FlushCycle {
   readonly #buffer: CoordinatorBuffer;
   readonly #store: CoordinatorStore;
   readonly #options: CoordinatorOptions;
-  readonly reader: BatchReader;
+  readonly #clock: Clock;
+  readonly #reader: BatchReader;
   readonly #retained: RetainedEntries;
   #slots: [Slot, Slot] = [newSlot(), newSlot()];
-  /** Rows as last seen or written; a transaction checks what it builds on. */
+  /** Committed entries that are due to be trimmed, until Redis has answered that it did so. */
+  #untrimmed: readonly string[] = [];
+  /** Watermarks as last read or written; a transaction checks those it builds on. */
   readonly #rows = new Map<string, Watermark>();
   #prefetched: Promise<Prepared> | undefined;
   #maxTicks: number;
   #streamId: string | undefined;
   #handled = 0;
-  #isAtEnd = false;
   #roomyBatches = 0;
 
   constructor(buffer: CoordinatorBuffer, store: CoordinatorStore, options: CoordinatorOptions) {
     this.#buffer = buffer;
     this.#store = store;
     this.#options = options;
+    this.#clock = options.clock ?? SYSTEM_CLOCK;
     this.#maxTicks = Math.ceil(options.limits.maxTicks / FIRST_PART);
-    this.reader = new BatchReader(buffer);
+    this.#reader = new BatchReader(buffer);
     this.#retained = new RetainedEntries(options.resumeWindow);
   }
 
-  /** Whether the last reading reached the end of the stream. */
-  get isAtEnd(): boolean {
-    return this.#isAtEnd;
-  }
-
-  /** Whether a batch is being made ready already. */
-  get hasMore(): boolean {
+  /** Whether a batch is prefetched, or being so: the next flush does not read the stream as it is by then. */
+  get hasPrefetched(): boolean {
     return this.#prefetched !== undefined;
   }
 
-  /** Forgets what was assumed: rows are read again, and the stream from its start. */
+  /** Begins anew: the watermarks are read again, and the stream from its start. */
   async startOver(): Promise<void> {
     await this.discard();
-    this.#retained.clear();
-    this.reader.rewind();
+    this.#forgetEntries();
+    this.#reader.rewind();
   }
 
-  /** Throws away the batch being made ready, and what is believed of the rows. The cursor stays. */
+  /** Discards the prefetched batch, and the watermarks as they are believed. The cursor stays. */
   async discard(): Promise<void> {
     const prefetched = this.#prefetched;
     this.#prefetched = undefined;
@@ -110,43 +122,42 @@ export class FlushCycle {
     this.#maxTicks = Math.max(1, this.#maxTicks >> 1);
   }
 
-  /** The bound of the batch after one that is stored. */
-  #grown(symbols: number, pendingTicks: number): number {
+  /** The bound of the batch after the present one. */
+  #grown(symbols: number, pendingTicks: number, atEnd: boolean): number {
     const { maxTicks } = this.#options.limits;
     const wanted = Math.max(symbols * BEHIND_ROWS_A_SYMBOL, pendingTicks / BEHIND_PART) / maxTicks;
-    const factor = this.#isAtEnd ? 1 : Math.min(BEHIND_FACTOR.most, Math.max(BEHIND_FACTOR.least, wanted));
+    const factor = atEnd ? 1 : Math.min(BEHIND_FACTOR.most, Math.max(BEHIND_FACTOR.least, wanted));
     return Math.min(maxTicks * factor, this.#maxTicks * GROWTH);
   }
 
   /**
    * Flushes one batch.
    * @param prefetch whether to make the next one ready meanwhile
-   * @returns undefined when the stream had nothing new
-   * @throws what PostgreSQL, Redis or a connection threw; nothing is lost by it
+   * @throws what PostgreSQL, Redis or a connection threw; nothing is lost by it, if `discard()` is called before the
+   *   next flush
    */
-  async flushOnce(session: FlushSession, prefetch: boolean): Promise<FlushReport | undefined> {
-    const startedMs = Date.now();
+  async flushOnce(session: WritingSession, prefetch: boolean): Promise<FlushResult> {
+    const startedMs = this.#clock.now();
     const prepared = await this.#takePrepared();
     const { read, batch, encoded, slot } = prepared;
-    this.#isAtEnd = read.atEnd && batch.passed.length === read.entries.length;
-    if (read.entries.length === 0) return read.atEnd ? undefined : NOTHING_FLUSHED;
+    const atEnd = read.atEnd && batch.passed.length === read.entries.length;
+    if (read.entries.length === 0) return { kind: read.atEnd ? 'nothing-new' : 'outdated', atEnd };
     if (batch.frames.length === 0) {
       this.#pass(prepared, startedMs);
-      return NOTHING_FLUSHED;
+      return { kind: 'passed', atEnd };
     }
-    const nextMaxTicks = this.#grown(batch.columns.symbolTable.names.length, read.pendingTicks);
-    // Not before PostgreSQL is busy: until then our processor time is what it waits for.
-    const onCopying = prefetch && !this.#isAtEnd ? () => this.#prefetch(batch, slot, nextMaxTicks) : undefined;
+    const nextMaxTicks = this.#grown(batch.columns.symbolTable.names.length, read.pendingTicks, atEnd);
+    // Not before PostgreSQL is busy: until then it waits for our processor time.
+    const onCopying = prefetch && !atEnd ? () => this.#prefetch(batch, slot, nextMaxTicks) : undefined;
     const options = { store: this.#store, encoder: slot.encoder, ...(onCopying && { onCopying }) };
     const { result, written } = await session.exclusively(() => writeBatch(session.client, encoded, options));
     if (result.outcome !== 'committed') {
       await this.discard();
-      if (result.outcome === 'no-lock') session.leads = false;
-      return NOTHING_FLUSHED;
+      return { kind: result.outcome === 'no-lock' ? 'lost-leadership' : 'outdated', atEnd };
     }
     for (const [feed, row] of rowsAfter(batch.assumed, batch)) this.#rows.set(feed, row);
     this.#maxTicks = nextMaxTicks;
-    const committedAtMs = Date.now();
+    const committedAtMs = this.#clock.now();
     const report = {
       rows: written.rows,
       rejected: written.rejected.length,
@@ -156,28 +167,36 @@ export class FlushCycle {
     };
     this.#pass(prepared, committedAtMs);
     await this.#announce(batch, result.reached, result.bars, report);
-    await this.trim(Date.now());
-    return report;
+    await this.#trim();
+    return { kind: 'flushed', report, atEnd };
   }
 
-  /** Counts what was handled and removes what is past the resume window or of a dead generation. */
-  async trim(nowMs: number): Promise<void> {
+  /** Trims entries that are past the resume window or of a dead generation, and counts as handled what was. */
+  async #trim(): Promise<void> {
     if (this.#streamId === undefined) return;
-    const due = this.#retained.takeDue(nowMs);
-    const gone = await this.#buffer.trim(this.#streamId, this.#handled, due, this.#retained.staleRound());
-    if (gone !== undefined) this.#retained.gone(gone);
+    const due = this.#retained.takeDue(this.#clock.now());
+    this.#untrimmed = this.#untrimmed.length === 0 ? due : this.#untrimmed.concat(due);
+    const stale = this.#retained.staleRound();
+    const removed = await this.#buffer.trim(this.#streamId, this.#handled, this.#untrimmed, stale);
+    this.#untrimmed = [];
+    if (removed !== undefined) this.#retained.gone(removed);
+  }
+
+  #forgetEntries(): void {
+    this.#retained.clear();
+    this.#untrimmed = [];
   }
 
   async #takePrepared(): Promise<Prepared> {
     const prefetched = this.#prefetched;
     this.#prefetched = undefined;
-    return prefetched ?? this.#prepare(this.reader.cursor, this.#rows, this.#slots[0], this.#maxTicks);
+    return prefetched ?? this.#prepare(this.#reader.cursor, this.#rows, this.#slots[0], this.#maxTicks);
   }
 
   #prefetch(batch: FlushBatch, busy: Slot, maxTicks: number): void {
     if (this.#prefetched !== undefined) return;
     const other = this.#slots[0] === busy ? this.#slots[1] : this.#slots[0];
-    const after = batch.passed.at(-1)?.id ?? this.reader.cursor;
+    const after = batch.passed.at(-1)?.id ?? this.#reader.cursor;
     this.#prefetched = this.#prepare(after, rowsAfter(this.#rows, batch), other, maxTicks);
     this.#prefetched.catch(() => undefined);
   }
@@ -188,12 +207,12 @@ export class FlushCycle {
     slot: Slot,
     maxTicks: number,
   ): Promise<Prepared> {
-    const read = await this.reader.next(maxTicks, after);
+    const read = await this.#reader.next(maxTicks, after);
     const rows = await this.#withMissingRows(read, known);
     const limits = { ...this.#options.limits, maxTicks };
     const batch = planBatch(read.entries, rows, limits, slot.columns);
     // Planning and encoding a large batch take tens of milliseconds each: sockets get a turn between them.
-    await setImmediate();
+    await nextTurn();
     return { read, batch, encoded: slot.encoder.encode(batch, new Map()), slot };
   }
 
@@ -203,15 +222,15 @@ export class FlushCycle {
   ): Promise<ReadonlyMap<string, Watermark>> {
     const missing = new Set<string>();
     for (const entry of read.entries) {
-      // A generation we don't know is a renewal we didn't see: the row is read again.
+      // An unknown generation is a renewal that we have not seen: the watermark is read again.
       if (known.get(entry.feed)?.generation !== entry.generation) missing.add(entry.feed);
     }
     if (missing.size === 0) return known;
     const rows = new Map(known);
     const feeds = [...missing];
     for (const [feed, row] of await this.#store.readRows(feeds)) rows.set(feed, row);
-    // A row of another generation than the feed's place is one that came back with an older database: entries of that
-    // generation, left over in the stream, were given up long ago. Nothing of the feed is stored until it opens anew.
+    // A watermark of another generation than the feed's state came back with an older database: stale entries of that
+    // generation in the stream were given up long ago. Nothing of the feed is stored until it opens anew.
     const feedStates = await this.#buffer.feedStates(feeds);
     feeds.forEach((feed, at) => {
       const state = feedStates[at];
@@ -220,13 +239,13 @@ export class FlushCycle {
     return rows;
   }
 
-  /** Moves the cursor behind what has been dealt with, and remembers it for trimming. */
+  /** Moves the cursor behind entries that have been dealt with, and remembers them for trimming. */
   #pass({ read, batch }: Prepared, nowMs: number): void {
-    if (read.streamId !== this.#streamId) this.#retained.clear();
+    if (read.streamId !== this.#streamId) this.#forgetEntries();
     this.#streamId = read.streamId;
     const last = batch.passed.at(-1);
     if (last === undefined) return;
-    this.reader.moveTo(last.id, read);
+    this.#reader.moveTo(last.id, read);
     this.#handled = last.total;
     for (const entry of batch.passed) {
       if (batch.stale.has(entry.id)) this.#retained.stale(entry);
@@ -235,7 +254,7 @@ export class FlushCycle {
     this.#renewSlots(batch.columns);
   }
 
-  /** Tells the feeds, the fast way; where it fails they learn it by the gateways' look. */
+  /** Announces the commit to the feeds; where it fails, they learn of it when the gateways reconcile. */
   async #announce(
     batch: FlushBatch,
     reached: ReadonlyMap<string, number>,
@@ -254,7 +273,7 @@ export class FlushCycle {
     }
   }
 
-  /** Scratch space for what a stall had piled up is not kept for ever, nor are symbols that were seen once. */
+  /** Gives back scratch space that a stall's backlog had needed, and symbols that were seen once. */
   #renewSlots({ length, capacity }: TickColumns): void {
     this.#roomyBatches = capacity < ROOMY_ROWS || length * 4 > capacity ? 0 : this.#roomyBatches + 1;
     const isRoomy = this.#roomyBatches > ROOMY_BATCHES;
