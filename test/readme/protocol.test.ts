@@ -1,11 +1,13 @@
 import * as assert from 'uvu/assert';
 import { CloseCode, shouldReconnect } from '../../src/protocol/close-codes.ts';
 import { ERROR_MESSAGES, ErrorCode } from '../../src/protocol/error-codes.ts';
-import { EMPTY_CHANNELS } from '../../src/protocol/live-request.ts';
+import { parseFeedRequest } from '../../src/protocol/feed-request.ts';
+import { EMPTY_CHANNELS, parseLiveRequest } from '../../src/protocol/live-request.ts';
+import { TickChecker } from '../../src/market/tick-check.ts';
 import { REJECT_REASONS } from '../../src/market/tick.ts';
 import { PROTOCOL_VERSION, SUBPROTOCOL_JSON, SUBPROTOCOL_MSGPACK } from '../../src/protocol/version.ts';
 import { suite } from '../support/suite.ts';
-import { section, tableRows } from './markdown.ts';
+import { codeBlocks, section, tableRows } from './markdown.ts';
 import { projectFile } from './project-files.ts';
 
 const test = suite('PROTOCOL.md');
@@ -51,6 +53,28 @@ test('mentions no close code that there is not', () => {
 test('names every reason of a rejected tick, and no other', () => {
   const named = [...section(text, 'Ticks').matchAll(/`([a-z]+_[a-z_]+)`/g)].map(([, name = '']) => name);
   assert.equal(new Set(named), new Set<string>(REJECT_REASONS));
+});
+
+/** Messages to the gateway as the dialogues of a section show them, whole: JSON, with "…" for what is left out. */
+function shownRequests(heading: string): string[] {
+  const lines = codeBlocks(section(text, heading)).flatMap((block) => block.text.split('\n'));
+  return lines.flatMap((line) => {
+    const json = /→ (\{.*?\})(?: {2,}.*)?$/.exec(line)?.[1]?.replaceAll('[…]', '[]');
+    return json === undefined || json.includes('…":') || json.includes('…}') ? [] : [json];
+  });
+}
+
+test('the gateway understands every message that the dialogues show', () => {
+  const checker = new TickChecker();
+  const options = { nowMicros: Date.now() * 1_000, maxTicks: 10, maxDays: 1 };
+  const toFeed = shownRequests('5. Dialogues');
+  for (const json of toFeed) {
+    const { action } = parseFeedRequest(Buffer.from(json), 'json', checker, options);
+    assert.ok(json.includes(`"action":"${action}"`), json);
+  }
+  const toLive = shownRequests('6. `/v1/live`');
+  for (const json of toLive) assert.is(parseLiveRequest(Buffer.from(json), 'json').action, 'subscribe', json);
+  assert.ok(toFeed.length > 12 && toLive.length > 1, `${toFeed.length} and ${toLive.length} messages`);
 });
 
 test('names version, subprotocols and the channels that stay empty', () => {
