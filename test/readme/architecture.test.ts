@@ -3,8 +3,8 @@ import { dirname, join } from 'node:path';
 import * as assert from 'uvu/assert';
 import { LAYERS, MUTATIONS } from '../model/mutations.ts';
 import { suite } from '../support/suite.ts';
-import { links, section, tableRows } from './markdown.ts';
-import { PROJECT, projectFile } from './project-files.ts';
+import { inlineCode, links, section, tableRows } from './markdown.ts';
+import { PROJECT, projectFile, projectFiles } from './project-files.ts';
 
 const test = suite('src/README.md');
 const text = projectFile('src/README.md');
@@ -65,4 +65,42 @@ test('the way of a tick is told file by file', () => {
   const files = tableRows(section(text, 'The way of a tick')).map(([, file = '']) => links(file));
   assert.ok(files.length > 15);
   for (const [link = ''] of files) assert.match(join('src', link), /^(?:src|clients)\/.+\.(?:ts|lua)$/);
+});
+
+const BELOW = ['base', 'market', 'protocol', 'stream', 'config', 'errors', 'logger'];
+const STAGES = ['ingest', 'buffer', 'flush', 'store', 'fanout', 'http', 'stack'];
+
+/** The folders that a cell of the table of layers names, and the files of the sources beside them. */
+function importsNamed(cell: string): Set<string> {
+  const names = cell.split(', ').flatMap((name) => {
+    if (name === 'below') return BELOW;
+    return name === 'the stages' ? STAGES : [name];
+  });
+  return new Set(names);
+}
+
+/** What a folder's files import of ours, outside of it: `base` for `src/base/…`, `clients` for `clients/…`. */
+function importsOf(folder: string): Set<string> {
+  const found = new Set<string>();
+  for (const file of projectFiles(folder).filter((path) => path.endsWith('.ts'))) {
+    for (const [, path = ''] of projectFile(file).matchAll(/(?:from|import) ?\(?'(\.[^']+\.ts)'/g)) {
+      const [top = '', next = ''] = join(dirname(file), path).split('/');
+      const isOwn = `${top}/${next}` === folder || (top === 'clients' && folder.startsWith('clients/'));
+      if (!isOwn) found.add(top === 'clients' ? top : next.replace(/\.ts$/, ''));
+    }
+  }
+  return found;
+}
+
+test('each folder imports what the table of layers says, and nothing else', () => {
+  let seen = 0;
+  for (const [folders = '', , cell = ''] of tableRows(section(text, 'Layers'))) {
+    for (const folder of inlineCode(folders).filter((path) => !path.endsWith('.ts'))) {
+      const named = importsNamed(cell);
+      const extra = [...importsOf(folder)].filter((name) => !named.has(name));
+      assert.equal(extra, [], `${folder} imports more than "${cell}"`);
+      seen += 1;
+    }
+  }
+  assert.ok(seen > 15);
 });
