@@ -48,7 +48,7 @@ async function main(argv: readonly string[]): Promise<number> {
 }
 
 /**
- * Services log; a command that ends by itself says what happened in its one line, unless LOG_LEVEL asks for more.
+ * Log level of a command: services log, others print their result in one line, unless LOG_LEVEL asks for more.
  * @throws {UsageError} for a LOG_LEVEL that is none
  */
 function applyLogLevel(command: string): void {

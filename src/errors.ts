@@ -54,7 +54,7 @@ export class StoreUnavailableError extends TickgateError {
   }
 }
 
-/** The database answers, but its schema, extension or rights are not what Tickgate needs. */
+/** The database answers, but its schema, extension or rights do not fit Tickgate. */
 export class StoreSchemaError extends TickgateError {
   readonly code = 'store_schema';
 }

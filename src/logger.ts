@@ -13,7 +13,7 @@ export const rootLogger: Logger = pino(
   destination({ dest: 2, sync: true }),
 );
 
-/** Level of a command that ends by itself: it says what happened in its one line. */
+/** Level of commands that end by themselves: their result is one line. */
 export const QUIET_LOG_LEVEL: LogLevel = 'fatal';
 
 /** One child per stage of the flow. */

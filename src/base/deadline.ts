@@ -1,7 +1,7 @@
 /**
- * Waits for `work`, at most `limitMs` milliseconds. The work itself goes on: what it holds is its own to release.
+ * Waits for `work`, at most `limitMs` milliseconds. The work itself goes on, and releases its own resources.
  * @returns its value, or undefined when the time was up first
- * @throws what the work throws within the time; an error that comes later is dropped
+ * @throws the work's error within the time; one that comes later is dropped
  * @example const rows = await withDeadline(lookup(), 500) ?? [];
  */
 export async function withDeadline<T>(work: Promise<T>, limitMs: number): Promise<T | undefined> {

@@ -25,8 +25,8 @@ const COMMANDS: Readonly<Record<string, () => Promise<Register>>> = {
 };
 
 /**
- * Adds the command that `argv` names, or all of them where it names none, as for help. What a command rests on is loaded
- * with it alone: together they take three times as long.
+ * Adds the command that `argv` names, or all of them where it names none, as for help. Lazy
+ * imports: a command is loaded with its own parts alone, all of them together take three times as long.
  */
 export async function registerCommands(program: Command, argv: readonly string[]): Promise<void> {
   const named = argv.find((argument) => !argument.startsWith('-')) ?? '';

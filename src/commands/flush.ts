@@ -26,7 +26,7 @@ async function flushHere(config: Config): Promise<number | undefined> {
   return await flusher.flushAll();
 }
 
-/** Asks the coordinator that leads, and counts what it stores until the buffer is empty. */
+/** Asks the coordinator that leads, and counts the rows it stores until the buffer is empty. */
 async function flushByLeader(config: Config): Promise<number> {
   await using connection = await connectBuffer(config);
   let rows = 0;

@@ -20,7 +20,7 @@ export interface MarketFeedOptions extends Pick<
 const GATHER_MS = 5;
 const DRAIN_LIMIT_MS = 10_000;
 
-/** Publishes a simulated market through `/v1/feed`, and counts what becomes of it. */
+/** Publishes a simulated market through `/v1/feed`, and counts the ticks acknowledged and committed. */
 export class MarketFeed implements AsyncDisposable {
   readonly tally: TickTally = new TickTally();
   readonly #options: MarketFeedOptions;

@@ -3,8 +3,8 @@ import { UsageError } from '../errors.ts';
 import { isFeedName } from '../protocol/feed-request.ts';
 
 /*
- * Parsers of options that commands share. As commander calls them: they throw what ends the command with status 2 and
- * names the option.
+ * Parsers of the commands' options, as commander calls them: each throws an error that ends the command with status 2
+ * and names the option.
  */
 
 /** The longest time that `--seconds` takes: a week. */

@@ -1,4 +1,4 @@
-/** Counts ticks by what became of their frames: a feed is told about sequence numbers, a person asks about ticks. */
+/** Counts ticks by the answers to their frames: the wire speaks of sequence numbers, people ask about ticks. */
 export class TickTally {
   #published = 0;
   #acked = 0;

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { describeError, UsageError } from '../errors.ts';
 import { AccessTokens } from '../http/access-tokens.ts';
 
-/** A row of the tokens file; what is left out is allowed without bound. */
+/** A row of the tokens file; a list that is left out allows everything. */
 export interface NewTokenRow {
   readonly name: string;
   readonly sha256: string;
@@ -64,7 +64,7 @@ async function writeWithRow(handle: FileHandle, path: string, row: NewTokenRow):
     await handle.writeFile(`${JSON.stringify({ tokens: [row] }, undefined, 2)}\n`);
     return NEW_FILE_MODE;
   }
-  // Says what is wrong with a file that is no tokens file, in the gateway's own words.
+  // A file that is no tokens file is refused in the gateway's own words.
   new AccessTokens(path)[Symbol.dispose]();
   const content = fileShape.parse(JSON.parse(before));
   if (content.tokens.some((each) => each.name === row.name)) {

@@ -83,7 +83,7 @@ export class Flusher implements AsyncDisposable {
     return this.#store.durabilityWarnings;
   }
 
-  /** Starts, and goes on trying for whatever is not there yet. */
+  /** Starts in the background: a server that is away is tried again until it comes. */
   start(): void {
     setLogLevel(this.#config.logLevel);
     this.#reader.start();

@@ -43,7 +43,7 @@ const LAST_FLUSH_MS = 300;
 
 /**
  * Starts a gateway: feeds in, ticks into Redis, acknowledgements back; with a flush coordinator beside it unless
- * `flushEnabled` is off. Redis and TimescaleDB may come later: until then `/readyz` says what is missing.
+ * `flushEnabled` is off. Redis and TimescaleDB may come later: until then `/readyz` names the missing one.
  * @throws {UsageError} for settings that would be unsafe, or a port that is taken
  * @example await using gateway = await startGateway(loadConfig(process.env)); console.log(gateway.url);
  */
@@ -61,7 +61,7 @@ export async function startGateway(config: Config): Promise<Gateway> {
   return gateway;
 }
 
-/** The wiring: sides and what they share, in the order in which they rest on each other. */
+/** Wiring of the sides and their shared parts, made in the order in which they rest on each other. */
 class RunningGateway implements Gateway {
   readonly #config: Config;
   readonly #tokens: AccessTokens;
@@ -259,7 +259,7 @@ class RunningGateway implements Gateway {
   }
 }
 
-/** Without tokens anybody who reaches the gateway may publish: so only this machine may reach it. */
+/** Open gateways listen on loopback only: without tokens anybody that reaches one may publish. */
 function refuseOpenDoor(config: Config, tokens: AccessTokens): void {
   if (!tokens.isOpen || config.gatewayHost === 'localhost' || isLoopback(config.gatewayHost)) return;
   throw new UsageError(`GATEWAY_HOST is ${config.gatewayHost} and there are no tokens: anybody could publish`, {

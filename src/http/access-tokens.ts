@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { describeError, UsageError } from '../errors.ts';
 import { httpLogger } from '../logger.ts';
 
-/** Who speaks, and what a token allows. */
+/** Principal behind a token, with its rights. */
 export interface Principal {
   readonly name: string;
   /** Changes when the token's row changes: a connection whose row is gone or changed is cut. */
@@ -33,7 +33,7 @@ const tokenRow = z.strictObject({
 const tokensShape = z.strictObject({ tokens: z.array(tokenRow).min(1) });
 type TokenRow = z.infer<typeof tokenRow>;
 
-/** With no tokens file the gateway is open to whoever reaches it, which is why it then listens on loopback only. */
+/** Principal of an open gateway: without a tokens file everybody may do everything, so it listens on loopback only. */
 const ANYONE: Principal = {
   name: 'anyone',
   rowMark: '',
@@ -62,7 +62,7 @@ export class AccessTokens implements Disposable {
     return this.#path === undefined;
   }
 
-  /** Who the token stands for. Every row is compared, in constant time. */
+  /** Principal of the token; undefined for one that is not known. Every row is compared, in constant time. */
   principalOf(token: string): Principal | undefined {
     if (this.isOpen) return ANYONE;
     const hash = createHash('sha256').update(token).digest();

@@ -19,7 +19,7 @@ export class ApiRefusal extends Error {
 const BEARER = /^Bearer ([\x21-\x7e]{1,1024})$/i;
 
 /**
- * Who asks, by the same tokens as on the WebSocket endpoints.
+ * Bearer authentication, by the same tokens as on the WebSocket endpoints.
  * @throws {ApiRefusal} 401 without a known token, 403 when it may not watch
  */
 export function authenticate(request: FastifyRequest, tokens: Pick<AccessTokens, 'isOpen' | 'principalOf'>): Principal {

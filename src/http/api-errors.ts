@@ -7,7 +7,7 @@ import type { ErrorAnswer } from './api-answers.ts';
 
 const RETRY_AFTER_S = 2;
 
-/** Answers every failure of the API as `{error, field?, remedy?}`. Nothing of the database's own words is shown. */
+/** Answers every failure of the API as `{error, field?, remedy?}`. The database's own words are never passed on. */
 export function answerApiErrors(api: FastifyInstance): void {
   api.setNotFoundHandler((_request, reply) =>
     refuse(reply, 404, { error: 'there is no such resource', remedy: 'GET /api/openapi.json lists what there is' }),

@@ -38,7 +38,7 @@ export interface ApiTopSymbol {
 }
 
 /**
- * What is stored, as the API reads it. Every call answers or rejects within a bounded time; it rejects with a
+ * Reads of the store, as the API needs them. Every call answers or rejects within a bounded time; it rejects with a
  * `StoreUnavailableError` or `StoreSchemaError` when the database cannot be read.
  */
 export interface ApiQueries {

@@ -49,7 +49,7 @@ declare module 'fastify' {
   }
 }
 
-/** Adds `/api/…`: what is stored, under the tokens and symbol entitlements of the live endpoint. */
+/** Adds `/api/…`: reads of the store, under the tokens and symbol entitlements of the live endpoint. */
 export function addApiRoutes(app: FastifyInstance, dependencies: ApiDependencies): void {
   void app.register(
     async (api) => {
@@ -173,7 +173,7 @@ function addRoutes(plain: FastifyInstance, queries: ApiQueries, timeZone: string
   );
 }
 
-/** What the OpenAPI document says of a route beside its query. */
+/** OpenAPI description of a route, beside its query. */
 function describe<Answer extends z.ZodType>(operationId: string, summary: string, answer: Answer) {
   return {
     operationId,

@@ -11,8 +11,8 @@ export function clientAddress(request: IncomingMessage, trustProxy: boolean): st
 }
 
 /**
- * What limits count an address by: itself, but an IPv6 address by its network of 64 bits, since one household or one
- * rented machine has 2^64 of them.
+ * Key by which limits count an address: the address itself, for IPv6 its network of 64 bits, since one household or
+ * one rented machine has 2^64 of them.
  */
 export function addressKey(address: string): string {
   const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1];

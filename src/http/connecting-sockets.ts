@@ -3,7 +3,7 @@ import type { Socket } from 'node:net';
 import { addressKey } from './client-address.ts';
 
 /**
- * Bounds the sockets of one address that have not sent a whole request yet: they cost a place and nothing authenticates
+ * Bounds the sockets of one address that have not sent a whole request yet: they cost memory and nothing authenticates
  * them. More are cut at once. Their time is bounded by the header deadline.
  */
 export function boundConnectingSockets(server: Server, maxPerAddress: number): void {

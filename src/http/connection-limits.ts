@@ -1,6 +1,6 @@
 import { UpgradeRefusal } from './upgrade-refusal.ts';
 
-/** An admitted socket's place in the counts. */
+/** An admitted socket, as it is counted. */
 export interface Admission {
   /** It has authenticated, and counts for its address no more. */
   authenticated(): void;
@@ -8,7 +8,7 @@ export interface Admission {
   closed(): void;
 }
 
-/** One place in so many is for those who authenticate with their first request: strangers cannot take them all. */
+/** One slot in so many is for clients that authenticate with the upgrade: unauthenticated ones cannot take them all. */
 const RESERVED_SHARE = 10;
 
 /** Counts sockets: all of them, and per address those that have not authenticated. */
@@ -29,8 +29,8 @@ export class ConnectionLimits {
   }
 
   /**
-   * @param isAuthenticated it has shown a good token already: what others of its address do is not held against it
-   * @throws {UpgradeRefusal} 503 when all places are taken, 429 when the address has too many
+   * @param isAuthenticated a good token came with the upgrade: the limit of its address does not apply
+   * @throws {UpgradeRefusal} 503 when all slots are taken, 429 when the address has too many
    */
   admit(address: string, isAuthenticated: boolean): Admission {
     const unauthenticatedMax = this.#maxConnections - Math.floor(this.#maxConnections / RESERVED_SHARE);

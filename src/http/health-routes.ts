@@ -8,7 +8,7 @@ export interface DependencyHealth {
 
 export interface Readiness {
   readonly dependencies: Readonly<Record<string, DependencyHealth>>;
-  /** What makes the promise weaker than it could be, in sentences. */
+  /** Weak points of durability, one sentence each. */
   readonly durabilityWarnings: readonly string[];
 }
 

@@ -10,7 +10,7 @@ export interface HttpServerOptions {
   readonly tlsCert: string | undefined;
   readonly tlsKey: string | undefined;
   readonly trustProxy: boolean;
-  /** Undefined: the gateway is open to whoever reaches it. */
+  /** Undefined: the gateway is open to all that reach it. */
   readonly gatewayTokensFile?: string | undefined;
   readonly maxHeaderBytes: number;
   readonly headersDeadlineMs: number;
@@ -58,7 +58,7 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
   // All sockets come from the proxy's address: there it is the proxy that bounds them.
   if (!trustProxy) boundConnectingSockets(server, options.maxConnectingPerAddress);
   if (server instanceof TlsServer) reloadTlsFiles(server, options);
-  if (options.gatewayTokensFile === undefined && !trustProxy) refuseForeignHosts(app);
+  if (options.gatewayTokensFile === undefined && !trustProxy) refuseOtherHosts(app);
   app.setNotFoundHandler((request, reply) => {
     if (!SOCKET_PATHS.has(request.url.split('?', 1)[0] ?? '')) return reply.code(404).send({ error: 'not found' });
     return reply
@@ -75,10 +75,10 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
 }
 
 /**
- * A web page whose name was pointed at this machine is, to its browser, of one origin with us: it may read what we
- * answer. Only the Host header tells, and where no tokens are asked for nothing else stands in its way.
+ * Protects against DNS rebinding: a page whose name was pointed at this machine has, to its browser, one origin with us
+ * and may read our answers. Only the Host header gives it away, so without tokens every other name is refused.
  */
-function refuseForeignHosts(app: FastifyInstance): void {
+function refuseOtherHosts(app: FastifyInstance): void {
   app.addHook('onRequest', async (request, reply) => {
     if (isLoopbackHost(request.headers.host ?? '')) return;
     await reply.code(403).send({ error: 'without tokens this gateway answers to localhost only' });

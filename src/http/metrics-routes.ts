@@ -2,7 +2,7 @@ import { fastify, type FastifyInstance } from 'fastify';
 import { describeError, UsageError } from '../errors.ts';
 import { isLoopback } from './client-address.ts';
 
-/** What a scrape answers. */
+/** Answer to a scrape. */
 export interface MetricsSource {
   readonly contentType: string;
   text(): Promise<string>;
@@ -12,7 +12,7 @@ export interface RequestObserver {
   onRequest(route: string, status: number, durationMs: number): void;
 }
 
-/** Headers of proxies: behind one on this machine, strangers too would seem to speak from here. */
+/** Headers of proxies: behind one on this machine every client would seem to speak from loopback. */
 const PROXY_HEADERS = ['x-forwarded-for', 'forwarded', 'x-real-ip', 'via'];
 
 /** Adds `/metrics`, for programs on this machine only. */
@@ -39,7 +39,7 @@ export function observeRequests(app: FastifyInstance, observer: RequestObserver)
   });
 }
 
-/** A port that answers `/metrics` to everybody who reaches it, and nothing else. */
+/** Metrics on a port of their own: it answers `/metrics` to all that reach it, and nothing else. */
 export class MetricsServer implements AsyncDisposable {
   readonly #app: FastifyInstance;
 

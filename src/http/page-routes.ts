@@ -28,8 +28,8 @@ const FILES: ReadonlyArray<readonly [path: string, type: string, read: () => Pro
 ];
 
 /**
- * Adds the page at `/` and its parts. They are for everybody who reaches the gateway: prices come over the API and the
- * live endpoint, under their tokens.
+ * Adds the page at `/` and its parts. They need no token: prices come over the API and the
+ * live endpoint, under theirs.
  * @param readProgram the page's program as one browser module, from the page's folder; read once
  */
 export function addPageRoutes(app: FastifyInstance, readProgram: (folder: URL) => Promise<string>): void {

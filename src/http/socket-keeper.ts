@@ -13,7 +13,7 @@ export interface KeptConnection {
   readonly isReading: boolean;
   onMessage(data: Buffer, isBinary: boolean): void;
   onClose(): void;
-  /** Announces the end and answers what was taken. */
+  /** Announces the end and answers every message taken. */
   drain(reconnectAfterMs: number): Promise<void>;
   end(code: number, reason: string): void;
   /** Says that nobody authenticated in time. */
@@ -82,7 +82,7 @@ export class SocketKeeper implements Disposable {
       controlFrames += 1;
       if (controlFrames <= this.#options.maxControlFrames) return;
       connection.end(CloseCode.rate, 'too many control frames');
-      // Whoever floods is not read any further, not even for the answer to the close.
+      // A flooding client is not read any further, not even for its answer to the close.
       socket.pause();
     };
     socket.on('message', (data, isBinary) => {
@@ -100,7 +100,7 @@ export class SocketKeeper implements Disposable {
     });
   }
 
-  /** Announces the end to all, answers what was taken from them, and spreads their return. */
+  /** Announces the end to all, answers every message taken from them, and spreads their return. */
   async drain(spreadMs: number): Promise<void> {
     const connections = [...this.#kept].map((kept) => kept.connection);
     await Promise.all(
@@ -110,7 +110,7 @@ export class SocketKeeper implements Disposable {
     );
   }
 
-  /** Closes all, politely; after `waitMs` whatever is left is cut. */
+  /** Closes all, politely; after `waitMs` the rest is cut. */
   async closeAll(code: number, reason: string, waitMs: number): Promise<void> {
     const sockets = [...this.#kept].map((kept) => kept.socket);
     for (const kept of this.#kept) kept.connection.end(code, reason);

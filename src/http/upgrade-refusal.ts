@@ -18,7 +18,7 @@ export class UpgradeRefusal extends Error {
 }
 
 /**
- * Checks what `ws` would let pass: HTTP/1.0, a body (its bytes would be read as frames), old protocol versions,
+ * Strict checks of an upgrade, for all that `ws` would let pass: HTTP/1.0, a body (its bytes would be read as frames), old protocol versions,
  * floods of headers, strange paths.
  * @returns the path, without the query
  * @throws {UpgradeRefusal}
@@ -43,7 +43,7 @@ export function checkUpgrade(request: IncomingMessage): string {
   return path;
 }
 
-/** Answers an upgrade with a status and ends the socket. Never echoes what the client sent. */
+/** Answers an upgrade with a status and ends the socket. Never echoes the client's bytes. */
 export function refuseUpgrade(socket: Duplex, refusal: UpgradeRefusal): void {
   if (!socket.writable) return void socket.destroy();
   const body = `${refusal.message}\n`;

@@ -8,12 +8,12 @@ import { addressKey, clientAddress, isLoopbackHost } from './client-address.ts';
 import type { Admission, ConnectionLimits } from './connection-limits.ts';
 import { checkUpgrade, refuseUpgrade, UpgradeRefusal } from './upgrade-refusal.ts';
 
-/** A WebSocket endpoint: what happens with a socket of its path. */
+/** A WebSocket endpoint: a path, its limits, and the handler of its sockets. */
 export interface SocketEndpoint {
   readonly path: string;
   readonly defaultCodec: CodecName;
   readonly maxMessageBytes: number;
-  /** Browsers announce their Origin; feeds are not browsers. */
+  /** Whether requests with an Origin header are taken: browsers send one, feeds never do. */
   readonly allowsBrowsers: boolean;
   /** Whether a token that came with the upgrade has to do with this endpoint at all; without it every token has. */
   mayConnect?(principal: Principal): boolean;
@@ -111,7 +111,7 @@ export class UpgradeRouter {
     const isOwn =
       host !== undefined &&
       (origin === `http://${host}` || origin === `https://${host}`) &&
-      // A page whose name was pointed at this machine sends that name as both: without tokens only ours will do.
+      // DNS rebinding sends the attacker's name as Host and Origin both: without tokens only a loopback name will do.
       (!this.#options.tokens.isOpen || isLoopbackHost(host));
     if (!isOwn && !this.#options.allowedOrigins.has(origin)) throw new UpgradeRefusal(403, 'origin not allowed');
   }

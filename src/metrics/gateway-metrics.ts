@@ -22,8 +22,8 @@ const FLUSH_ROWS = [1, 10, 100, 1_000, 5_000, 10_000, 25_000, 50_000, 100_000, 2
 const REQUEST_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
 /**
- * What a Tickgate process counts. The `on…` methods are called where things happen and only add to numbers; everything
- * else is done when somebody reads. It fits the observers of the stages, each of which names what it tells.
+ * Metrics of a Tickgate process. The `on…` methods are called on the hot path and only add to numbers; everything else
+ * is done with each scrape. It implements the observers of all stages: each stage names its own events.
  */
 export class GatewayMetrics {
   readonly contentType: string = Registry.PROMETHEUS_CONTENT_TYPE;
@@ -48,8 +48,8 @@ export class GatewayMetrics {
     const registers = [this.#registry];
     collectDefaultMetrics({ register: this.#registry });
     // Gauges that call themselves totals, each the sum of another metric: `promtool check metrics` refuses them.
-    for (const what of ['handles', 'requests', 'resources'])
-      this.#registry.removeSingleMetric(`nodejs_active_${what}_total`);
+    for (const kind of ['handles', 'requests', 'resources'])
+      this.#registry.removeSingleMetric(`nodejs_active_${kind}_total`);
     exportTotals(this.#registry, this.#totals);
     exportSources(this.#registry, () => this.#sources);
     this.#flushDuration = new Histogram({
@@ -73,7 +73,7 @@ export class GatewayMetrics {
     });
   }
 
-  /** Says where to ask for what is not counted but is so at a moment. */
+  /** Adds sources of gauges: numbers that are read with each scrape. */
   watch(sources: MetricSources): void {
     this.#sources = { ...this.#sources, ...sources };
   }
@@ -123,7 +123,7 @@ export class GatewayMetrics {
   };
   readonly onResume = (origin: string): void => addTo(this.#totals.resumes, origin);
 
-  /** @param route as it was declared, never the address asked for: that would be a time series for each stranger */
+  /** @param route as it was declared, never the requested address: that would be a time series for each path that a scanner tries */
   readonly onRequest = (route: string, status: number, durationMs: number): void =>
     this.#requests.observe({ route, status: String(status) }, durationMs / 1_000);
 }

@@ -1,8 +1,7 @@
 import { Counter, Gauge, type Registry } from 'prom-client';
 
 /*
- * Metrics over numbers that live elsewhere: what is counted on the hot path is a plain number, and it is read when
- * somebody scrapes.
+ * Collectors over numbers that live elsewhere: the hot path counts in plain numbers, which are read with each scrape.
  */
 
 /** A counter of one number that only grows. */

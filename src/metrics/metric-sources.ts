@@ -8,7 +8,7 @@ export interface BufferBacklog {
   readonly oldestAgeMs: number;
 }
 
-/** Numbers that are asked for when somebody reads the metrics; what a process does not have is left out. */
+/** Sources of gauges, read with each scrape; a process leaves out those it does not have. */
 export interface MetricSources {
   /** Open WebSockets of every kind. */
   connections?(): number;
@@ -64,7 +64,7 @@ export function exportSources(registry: Registry, sources: () => MetricSources):
   );
 }
 
-/** Asks once for all who ask while the answer is on its way. */
+/** Single flight: callers share the answer that is on its way. */
 function sharedAnswer<T>(ask: () => Promise<T>): () => Promise<T> {
   let asked: Promise<T> | undefined;
   return async () => {

@@ -6,7 +6,7 @@ const DROP_REASONS = ['slow', 'resume', 'buffer'];
 /** More reasons than there are names for would be a flood of time series. */
 const MAX_REASONS = 64;
 
-/** What a process has counted since it began. */
+/** Totals of a process since it began. */
 export interface MetricTotals {
   accepted: number;
   acceptedFrames: number;
@@ -70,7 +70,7 @@ export function exportTotals(registry: Registry, totals: MetricTotals): void {
     ['flush_failures', 'Flushes that failed and were tried again.', () => totals.flushFailures],
     [
       'condemned',
-      'Places of feeds that this coordinator took away because they could not go on.',
+      'Feed states that this coordinator invalidated because their feeds could not go on.',
       () => totals.invalidated,
     ],
     [

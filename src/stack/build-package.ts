@@ -7,7 +7,7 @@ import { describeError } from '../errors.ts';
 import { bundlePage, PAGE_BUNDLE } from './page-bundle.ts';
 import { lastLines, runCommand } from './run-command.ts';
 
-/** What the compiler leaves behind but the JavaScript reads beside it. */
+/** Assets: files that the compiler does not copy and the JavaScript reads beside it. */
 const ASSETS = ['.lua', '.sql', '.html', '.css', '.md', '.csv', '.sh', '.svg'];
 const SOURCE_FOLDERS = ['src', 'clients'];
 const PAGE = 'clients/dashboard';
@@ -50,7 +50,7 @@ function hasPage(root: string): boolean {
 
 /**
  * Makes dist anew: compiles, copies the assets beside the JavaScript, bundles the page's program for browsers, makes
- * the command executable, and looks for everything that should be there.
+ * the command executable, and checks that every file is there.
  * @throws {Error} with the compiler's lines, or the names of the files that are missing.
  */
 export async function buildPackage(root: string): Promise<number> {

@@ -43,7 +43,7 @@ function cacheFolder(): string {
 /**
  * A Debian root with Redis and TimescaleDB, made on first use (half a minute) and kept.
  * Made under a lock and a temporary name, and renamed when complete: two at once or one killed half-way are safe.
- * @throws {StackError} when this machine can't, with the last lines of what failed.
+ * @throws {StackError} when this machine can't, with the last lines of the program that failed.
  */
 export async function ensureDebianRoot(onProgress: Progress): Promise<string> {
   const unavailable = debianWayUnavailable();
@@ -132,7 +132,7 @@ async function build(target: string, onProgress: Progress): Promise<void> {
     await removeRoot(target);
   }
   throw new StackError(`the Debian packages could not be loaded ${failures.join('\n')}`, {
-    remedy: 'look at the lines above; or start a Docker engine; or set REDIS_HOST and POSTGRES_HOST to running servers',
+    remedy: 'see the lines above; or start a Docker engine; or set REDIS_HOST and POSTGRES_HOST to running servers',
   });
 }
 

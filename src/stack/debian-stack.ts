@@ -26,7 +26,7 @@ const START_ATTEMPTS = 3;
 /** Removes a folder in which a dying process may still write. */
 const REMOVE_BUSY = { recursive: true, force: true, maxRetries: 8, retryDelay: 50 };
 
-/** What a clone remembers of its own stack. */
+/** State file of a clone's own stack. */
 const stateSchema = z.object({
   redisPort: z.number().int(),
   postgresPort: z.number().int(),
@@ -64,7 +64,7 @@ function addressesOf(state: StackState, postgresDb: string): StackAddresses {
   };
 }
 
-/** Starts what doesn't run yet. The caller holds the lock of the stack folder. */
+/** Starts the servers that don't run yet. The caller holds the lock of the stack folder. */
 export async function debianUp(options: DebianStackOptions): Promise<StackAddresses> {
   const { stackDir, onProgress } = options;
   const root = await ensureDebianRoot(onProgress);
@@ -109,7 +109,7 @@ export async function debianUp(options: DebianStackOptions): Promise<StackAddres
         return;
       } catch (error) {
         if (attempt === START_ATTEMPTS || isRunning(pid)) throw error;
-        // Its port may be taken since we looked, or children of a killed server may be about to end.
+        // Its port may be taken since the check, or children of a killed server may be about to end.
         await sleep(1_000);
       }
     }

@@ -67,7 +67,7 @@ async function compose(
   );
   if (result.code !== 0) {
     throw new StackError(`docker compose ${args.join(' ')} failed:\n${lastLines(result.output, 8)}`, {
-      remedy: 'look at the lines above and at `docker compose logs`',
+      remedy: 'see the lines above and `docker compose logs`',
     });
   }
   return result;

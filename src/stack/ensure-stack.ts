@@ -15,9 +15,9 @@ export { stackEnvironment, type StackAddresses, type StackWay } from './stack-ad
 const REACH_LIMIT_MS = 2_000;
 
 export interface StackOptions {
-  /** One line at a time, for a person who waits. */
+  /** One line at a time, for a person waiting. */
   readonly onProgress?: (line: string) => void;
-  /** Where to look for given addresses; default process.env. */
+  /** Variables that may give addresses; default process.env. */
   readonly env?: Readonly<Record<string, string | undefined>>;
   /** The folder of this stack's data, ports and logs; default `.stack` in the project. */
   readonly stackDir?: string;
@@ -69,8 +69,8 @@ function locked<T>({ stackDir, onProgress }: Resolved, body: () => Promise<T>): 
 
 /**
  * A real Redis and a real TimescaleDB: those of the environment, else of a Docker engine, else of Debian packages in a
- * folder of their own. Starts only what doesn't run; safe to call twice at once.
- * @throws {StackError} naming the three ways when none is possible, or what failed in the one that is.
+ * folder of their own. Starts only servers that don't run; safe to call twice at once.
+ * @throws {StackError} naming the three ways when none is possible, or the failure of the one that is.
  */
 export async function ensureStack(options: EnsureStackOptions = {}): Promise<StackAddresses> {
   const resolved = resolveOptions(options);
@@ -97,7 +97,7 @@ export async function ensureStack(options: EnsureStackOptions = {}): Promise<Sta
   });
 }
 
-/** Ends what `ensureStack` started for this folder, and nothing else. @returns how many servers ran. */
+/** Ends the servers that `ensureStack` started for this folder, no others. @returns how many servers ran. */
 export async function stopStack(options: StackOptions = {}): Promise<number> {
   const resolved = resolveOptions(options);
   if (!existsSync(resolved.stackDir)) return 0;

@@ -33,7 +33,7 @@ const DURABLE_SETTINGS: Readonly<Record<string, string>> = {
   log_timezone: 'UTC',
 };
 
-/** What the main stack has above a private instance: memory and write-ahead log for real loads. */
+/** Settings of the main stack beyond those of a private instance: memory and write-ahead log for real loads. */
 export function mainPostgresSettings(): Record<string, string> {
   const sharedMib = Math.min(1_024, Math.floor(totalmem() / MIB / 4));
   return { shared_buffers: `${sharedMib}MB`, max_wal_size: '4GB', effective_cache_size: `${sharedMib * 3}MB` };

@@ -19,7 +19,7 @@ export interface CommandOptions {
   readonly timeoutMs?: number;
 }
 
-/** Runs a program to its end, without a shell and without standard input. Never rejects: look at `code`. */
+/** Runs a program to its end, without a shell and without standard input. Never rejects: see `code`. */
 export function runCommand(
   file: string,
   args: readonly string[],

@@ -1,6 +1,6 @@
 import { TickgateError } from '../errors.ts';
 
-/** The development stack cannot do what was asked. */
+/** Failure of the development stack. */
 export class StackError extends TickgateError {
   readonly code = 'stack';
 }

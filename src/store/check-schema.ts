@@ -9,7 +9,7 @@ import { missingExtension } from './missing-extension.ts';
 import { loadSql } from './sql-file.ts';
 import { isVersionAtLeast, readStoreVersions, type TimescaleEdition } from './timescale-edition.ts';
 
-/** What a coordinator needs to know of the store before its first flush. */
+/** Facts of the store that a coordinator needs before its first flush. */
 export interface SchemaCheck {
   readonly postgresVersion: string;
   readonly timescaleVersion: string;
@@ -19,7 +19,7 @@ export interface SchemaCheck {
   readonly mustRaiseSynchronousCommit: boolean;
   /** Whether `timescaledb.enable_direct_compress_copy` is there and trustworthy (Community, 2.29 or later). */
   readonly hasDirectCompress: boolean;
-  /** What weakens the promise, one sentence each with its remedy; for the log and /readyz. */
+  /** Weak points of durability, one sentence each with its remedy; for the log and /readyz. */
   readonly durabilityWarnings: readonly string[];
 }
 
@@ -34,9 +34,9 @@ const durabilitySchema = z.object({
 });
 
 /**
- * Checks at start that a flush can do its work: tables, column types, rights; and lists what weakens the promise.
+ * Checks at start that a flush can do its work: tables, column types, rights; and lists weak points of durability.
  * Changes nothing.
- * @throws {StoreSchemaError} naming what is missing or of another type, with the command that mends it.
+ * @throws {StoreSchemaError} naming a table, column or right that is missing or wrong, with the command that mends it.
  * @throws {StoreUnavailableError} on a read-only standby, or when the connection is lost.
  */
 export async function checkSchema(client: Client, config: Config): Promise<SchemaCheck> {

@@ -7,9 +7,9 @@ import { connectPostgres, describePostgresAddress } from './postgres-connection.
 import { readNotes } from './setup-database.ts';
 import { describeEdition } from './timescale-edition.ts';
 
-/** One thing that was looked at. */
+/** Result of one check. */
 export interface Finding {
-  /** What was looked at, such as `PostgreSQL`. */
+  /** The thing checked, such as `PostgreSQL`. */
   readonly name: string;
   /** `warn`: it works, and something weakens the promise or slows it. `fail`: it will not work. */
   readonly state: 'ok' | 'warn' | 'fail';
@@ -17,7 +17,7 @@ export interface Finding {
   readonly remedy?: string;
 }
 
-/** Looks at the database and everything a flush needs of it. Never throws for what it finds. */
+/** Checks the database and everything a flush needs of it. Never throws: a failure is a finding. */
 export async function diagnoseStore(config: Config): Promise<readonly Finding[]> {
   let client: Client;
   try {

@@ -1,6 +1,6 @@
 import type { Pool } from 'pg';
 
-/** A feed's row in the watermarks table: the only truth about what is stored of it. */
+/** A feed's row in the watermarks table: the only truth about how far it is stored. */
 export interface WatermarkRow {
   /** Every tick up to this seq is stored. */
   readonly seq: number;

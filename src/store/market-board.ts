@@ -23,7 +23,7 @@ const rowSchema = z.tuple([z.string(), micros, micros, z.string(), previousSchem
  * Every symbol with its last price before a day and its trading on it.
  * @param timeZone where a day begins, `config.barsTimeZone`
  * @param day default: the last day on which anything was traded
- * @throws what `pg` throws, as it comes
+ * @throws pg's errors as they come
  */
 export async function readBoard(
   db: Client | Pool,

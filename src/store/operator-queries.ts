@@ -58,7 +58,7 @@ export async function listFeeds(db: Client | Pool, prefix: string): Promise<read
 }
 
 /**
- * Forgets how far a feed is durable: its next open begins at 0, and whatever it sends again is stored again.
+ * Forgets how far a feed is durable: its next open begins at 0, and frames that it sends again are stored again.
  * @returns the seq that was forgotten; undefined when there is no such feed.
  */
 export async function resetFeed(db: Client | Pool, prefix: string, feed: string): Promise<number | undefined> {

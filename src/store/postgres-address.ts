@@ -25,7 +25,7 @@ const URL_REMEDY = 'write it as postgres://user:password@host:5432/database?sslm
 
 /**
  * The address that `config` names. A part missing in `POSTGRES_URL` comes from its single setting.
- * @throws {UsageError} when `POSTGRES_URL` is not such an address. Its text is never shown: it may hold a password.
+ * @throws {UsageError} when `POSTGRES_URL` is not such an address. Its text is never printed: it may hold a password.
  */
 export function postgresAddressOf(config: Config): PostgresAddress {
   const parts: PostgresAddress = {

@@ -14,7 +14,7 @@ const KEEP_ALIVE_DELAY_MS = 10_000;
 const ANSWER_GRACE_MS = 1_000;
 
 export interface PostgresConnectionOptions {
-  /** Shown in pg_stat_activity; default `tickgate`. */
+  /** Name in pg_stat_activity; default `tickgate`. */
   readonly applicationName?: string;
   /**
    * PostgreSQL ends a statement that takes longer; a pool gives up the connection of one that is then not answered.
@@ -32,7 +32,7 @@ export interface PostgresConnectionOptions {
 /**
  * Opens one session. The caller ends it with `client.end()`; a session lost later is logged, and the next query on it
  * rejects.
- * @throws {StoreUnavailableError} with the address tried, the cause and what mends it.
+ * @throws {StoreUnavailableError} with the address tried, the cause and the remedy.
  * @throws {UsageError} when a setting is wrong.
  */
 export async function connectPostgres(config: Config, options: PostgresConnectionOptions = {}): Promise<Client> {
@@ -63,7 +63,7 @@ export function createPostgresPool(config: Config, options: PostgresPoolOptions 
     idleTimeoutMillis: 30_000,
     allowExitOnIdle: true,
   });
-  // A pool repeats what its idle clients say, and each of them is listened to.
+  // A pool repeats the errors of its idle clients, and each of them is listened to.
   pool.on('error', () => undefined);
   pool.on('connect', (client) => logLostSession(client, config));
   return pool;

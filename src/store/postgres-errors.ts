@@ -23,12 +23,12 @@ const BY_SYSTEM_CODE: Readonly<Record<string, Explanation>> = {
   EACCES: { cause: 'the socket may not be used by this user', remedy: () => 'run as a user who may, or use TCP' },
   ENOTFOUND: { cause: 'the host name is not known', remedy: () => 'correct POSTGRES_HOST' },
   EAI_AGAIN: {
-    cause: 'the host name cannot be looked up now',
+    cause: 'the host name cannot be resolved now',
     remedy: () => 'check POSTGRES_HOST and the name server',
   },
   EHOSTUNREACH: { cause: 'the host cannot be reached', remedy: () => 'check the network and POSTGRES_HOST' },
   ENETUNREACH: { cause: 'the network cannot be reached', remedy: () => 'check the network and POSTGRES_HOST' },
-  ECONNRESET: { cause: 'the connection was cut', remedy: () => 'look into the log of PostgreSQL' },
+  ECONNRESET: { cause: 'the connection was cut', remedy: () => 'see the log of PostgreSQL' },
   ETIMEDOUT: { cause: 'no answer', remedy: () => 'check POSTGRES_HOST, POSTGRES_PORT and firewalls' },
   DEPTH_ZERO_SELF_SIGNED_CERT: CERTIFICATE,
   SELF_SIGNED_CERT_IN_CHAIN: CERTIFICATE,
@@ -66,7 +66,7 @@ const BY_SQL_STATE: Readonly<Record<string, Explanation>> = {
   '57P03': { cause: 'it is starting or shutting down', remedy: () => 'wait a moment and try again' },
 };
 
-/** What `pg` says only in words. */
+/** Causes that `pg` gives only in words. */
 const BY_MESSAGE: ReadonlyArray<readonly [RegExp, Explanation]> = [
   [
     /timeout/i,
@@ -91,12 +91,12 @@ const BY_MESSAGE: ReadonlyArray<readonly [RegExp, Explanation]> = [
     /terminated unexpectedly|Connection terminated/i,
     {
       cause: 'the connection was closed at once',
-      remedy: () => 'make sure that PostgreSQL answers there, and look into its log',
+      remedy: () => 'make sure that PostgreSQL answers there, and see its log',
     },
   ],
 ];
 
-/** The error of a failed connect, with the address tried, the cause and what mends it. */
+/** The error of a failed connect, with the address tried, the cause and the remedy. */
 export function explainConnectError(error: unknown, config: Config): TickgateError {
   if (error instanceof TickgateError) return error;
   const address = postgresAddressOf(config);

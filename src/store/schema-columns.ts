@@ -50,7 +50,7 @@ const columnSchema = z.object({
 });
 
 /**
- * Compares the tables that exist with what Tickgate writes.
+ * Compares the tables that exist with the columns that Tickgate writes.
  * @returns the names (with prefix) of tables that don't exist.
  * @throws {StoreSchemaError} naming table, column and both types of the first that differs.
  */
@@ -90,10 +90,10 @@ function checkTable(
       });
     }
   }
-  const stranger = columns.find((each) => each.must_be_given && wanted[each.column_name] === undefined);
-  if (stranger !== undefined) {
-    throw new StoreSchemaError(`column ${stranger.column_name} of ${name} is NOT NULL without a default`, {
-      remedy: `ALTER TABLE ${name} ALTER COLUMN ${stranger.column_name} DROP NOT NULL;   or give it a default`,
+  const unfilled = columns.find((each) => each.must_be_given && wanted[each.column_name] === undefined);
+  if (unfilled !== undefined) {
+    throw new StoreSchemaError(`column ${unfilled.column_name} of ${name} is NOT NULL without a default`, {
+      remedy: `ALTER TABLE ${name} ALTER COLUMN ${unfilled.column_name} DROP NOT NULL;   or give it a default`,
     });
   }
 }

@@ -7,7 +7,7 @@ import { describePostgresAddress } from './postgres-address.ts';
 import { missingExtension } from './missing-extension.ts';
 import { explainSchemaError } from './postgres-errors.ts';
 import { checkColumns } from './schema-columns.ts';
-import { loadSql, type SqlPlaceholders } from './sql-file.ts';
+import { loadSql, type SqlVariables } from './sql-file.ts';
 import { isVersionAtLeast, readStoreVersions, type StoreVersions, type TimescaleEdition } from './timescale-edition.ts';
 
 /** Applied once each, in this order; a new version is a new file. */
@@ -21,7 +21,7 @@ const COLUMNSTORE = { version: 1001, name: 'columnstore' } as const;
 
 const MIN_POSTGRES_MAJOR = 14;
 
-/** What `setup-db` found and did. */
+/** Report of `setup-db`. */
 export interface SetupReport {
   /** `user@host:port/database`. */
   readonly address: string;
@@ -29,20 +29,20 @@ export interface SetupReport {
   readonly timescaleVersion: string;
   readonly edition: TimescaleEdition;
   readonly extensionCreated: boolean;
-  /** Names of the schema files applied now; empty when everything was in place. */
+  /** Names of the schema files applied now; empty when all were applied before. */
   readonly applied: readonly string[];
   readonly viewsRenewed: boolean;
   /** Zone in which the day bars are cut. */
   readonly timeZone: string;
   /** Whether older chunks become columnar. `unavailable` on the Apache edition and before 2.18. */
   readonly columnstore: 'on' | 'unavailable';
-  /** What an operator should know, one sentence each. */
+  /** Hints for the operator, one sentence each. */
   readonly notes: readonly string[];
 }
 
 /**
  * Creates or upgrades everything Tickgate keeps in the database. Idempotent; two at once wait for each other; each
- * step is one transaction, so that whatever ends it leaves a whole number of steps.
+ * step is one transaction, so that an end at any moment leaves a whole number of steps.
  * @throws {StoreSchemaError} when the extension, a right or an existing table stands in the way: nothing is changed
  *   by the step that failed, and the remedy is the command that mends it.
  * @throws {StoreUnavailableError} when the connection is lost.
@@ -162,8 +162,8 @@ async function symbolCollation(client: Client, prefix: string): Promise<readonly
 
 async function renewViews(client: Client, config: Config): Promise<boolean> {
   const prefix = config.ticksPrefix;
-  const placeholders: SqlPlaceholders = { prefix, zone: config.barsTimeZone };
-  const sql = loadSql('./schema/views.sql', placeholders);
+  const variables: SqlVariables = { prefix, zone: config.barsTimeZone };
+  const sql = loadSql('./schema/views.sql', variables);
   const stamp = `tickgate ${createHash('sha256').update(sql).digest('hex').slice(0, 16)}, days in ${config.barsTimeZone}`;
   let renewed = false;
   await inSetupTransaction(client, prefix, async () => {
@@ -194,7 +194,7 @@ async function applyColumnstore(
   return 'on';
 }
 
-/** What an operator should know of existing tables, one sentence each, with the statement that mends it. */
+/** Hints about existing tables, one sentence each, with the statement that mends it. */
 export async function readNotes(client: Client, prefix: string): Promise<readonly string[]> {
   const notes: string[] = [];
   const indexes = await client.query(loadSql('./sql/read-ticks-indexes.sql', { prefix }));

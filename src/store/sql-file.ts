@@ -2,8 +2,8 @@ import { readFileSync } from 'node:fs';
 import { escapeIdentifier, escapeLiteral } from 'pg';
 import { InvariantError } from '../errors.ts';
 
-/** What the SQL files leave open. Written as `{prefix}`, `{zone}`, `{collation}`, `{arrival}`. */
-export interface SqlPlaceholders {
+/** Variables of an SQL template, written as `{prefix}`, `{zone}`, `{collation}`, `{arrival}`. */
+export interface SqlVariables {
   /** Prefix of every table and view, as `config.ticksPrefix` allows it. */
   readonly prefix?: string;
   /** IANA time zone of a trading day; becomes a quoted literal. */
@@ -15,25 +15,25 @@ export interface SqlPlaceholders {
 }
 
 /**
- * Reads an SQL file that lies beside this module and fills its placeholders. For files run as they are: statements
- * with user values use parameters instead.
- * @throws {InvariantError} when the file leaves open what is not given, or the prefix is not a plain name.
+ * Reads an SQL file that lies beside this module and fills its variables. For statements that are run as they are:
+ * values of users are parameters instead.
+ * @throws {InvariantError} when a variable is not given, or the prefix is not a plain name.
  */
-export function loadSql(path: string, placeholders: SqlPlaceholders = {}): string {
-  return renderSql(readFileSync(new URL(path, import.meta.url), 'utf8'), placeholders);
+export function loadSql(path: string, variables: SqlVariables = {}): string {
+  return renderSql(readFileSync(new URL(path, import.meta.url), 'utf8'), variables);
 }
 
-/** Fills the placeholders of `template`, as {@link loadSql} does. */
-export function renderSql(template: string, placeholders: SqlPlaceholders): string {
-  const { prefix } = placeholders;
+/** Fills the variables of `template`, as {@link loadSql} does. */
+export function renderSql(template: string, variables: SqlVariables): string {
+  const { prefix } = variables;
   if (prefix !== undefined && !/^[a-z][a-z0-9_]{0,30}$/.test(prefix)) {
     throw new InvariantError(`"${prefix}" is no table prefix`);
   }
   const values: Readonly<Record<string, string | undefined>> = {
     prefix,
-    arrival: placeholders.arrival,
-    zone: placeholders.zone === undefined ? undefined : escapeLiteral(placeholders.zone),
-    collation: placeholders.collation?.map((part) => escapeIdentifier(part)).join('.'),
+    arrival: variables.arrival,
+    zone: variables.zone === undefined ? undefined : escapeLiteral(variables.zone),
+    collation: variables.collation?.map((part) => escapeIdentifier(part)).join('.'),
   };
   const statements = template.replaceAll(/^--.*\n/gm, '');
   return statements.replaceAll(/\{([a-z]+)\}/g, (_, name: string) => {

@@ -1,12 +1,12 @@
 /**
- * What a failed flush does next.
+ * Class of a flush's error, which decides the next step.
  * - `retry`: nothing is wrong with the ticks; the same again later.
  * - `bad-tick`: one tick of the batch is refused; it goes to the rejected ticks, the others again.
  * - `schema-drift`: the table is not what we write to; flushing stops until somebody mends it.
  */
 export type SqlStateClass = 'retry' | 'bad-tick' | 'schema-drift';
 
-/** Exact states first, then classes by their first two characters. Whatever is not listed is retried. */
+/** Exact states first, then classes by their first two characters. Others are retried. */
 const CLASS_BY_STATE: Readonly<Record<string, SqlStateClass>> = {
   '08P01': 'schema-drift', // protocol violation: our COPY encoding and the table disagree
   '22P03': 'schema-drift', // invalid binary representation

@@ -15,9 +15,9 @@ const MAX_KNOWN = 16;
 const WARY_COPIES = 1_000;
 
 /**
- * Where ticks are copied to. A batch that lies in one plain chunk goes into that chunk: PostgreSQL then need not ask of
- * every row which chunk it belongs to, a tenth of the time of a COPY. It is a short cut and nothing more: what a chunk
- * does not take, for whatever reason, is copied into the hypertable, whose verdict counts. Belongs to one connection.
+ * Chunk pruning of COPY: a batch that lies in one plain chunk is copied straight into it, and PostgreSQL need not find
+ * the chunk of every row, a tenth of the time of a COPY. It is a short cut and nothing more: a batch that the chunk
+ * refuses is copied into the hypertable, whose verdict counts. Belongs to one connection.
  */
 export class TickChunks {
   readonly #prefix: string;
@@ -45,7 +45,7 @@ export class TickChunks {
   }
 
   /**
-   * What was copied last was refused: copies go into the hypertable for a while.
+   * After a refusal of the last copy: copies go into the hypertable for a while.
    * @returns whether it had been meant for a chunk, so that trying again makes a difference
    */
   fallBackToHypertable(): boolean {

@@ -64,7 +64,7 @@ const WIDTH_BY_INTERVAL: Readonly<Record<BarInterval, string>> = {
   '1d': '1 day',
 };
 
-/** Reads what is stored, for the HTTP API and for the snapshot of live prices. Errors are `pg`'s, as they come. */
+/** Queries of the store, for the HTTP API and for the snapshot of live prices. Errors are `pg`'s, as they come. */
 export class TickQueries {
   readonly #db: Client | Pool;
   readonly #prefix: string;

@@ -26,7 +26,7 @@ const rowSchema = z.object({
   license: z.string().nullable(),
 });
 
-/** Reads what the server is; works in a database without the extension. */
+/** Reads the versions of server and extension; works in a database without the extension. */
 export async function readStoreVersions(client: Client): Promise<StoreVersions> {
   const result = await client.query(loadSql('./sql/read-versions.sql'));
   const row = rowSchema.parse(result.rows[0]);

@@ -256,14 +256,14 @@ for (const [version, expected] of [
   });
 }
 
-for (const [template, placeholders] of [
+for (const [template, variables] of [
   ['SELECT {zone}', { prefix: 'egx' }],
   ['SELECT {nothing}', { prefix: 'egx' }],
   ['SELECT * FROM {prefix}_ticks', { prefix: 'egx; DROP' }],
   ['SELECT * FROM {prefix}_ticks', {}],
 ] as const) {
-  test(`an SQL file with an open place is not run: ${template} ${JSON.stringify(placeholders)}`, () => {
-    assert.throws(() => renderSql(template, placeholders), /no table prefix|not given/);
+  test(`an SQL file with an open place is not run: ${template} ${JSON.stringify(variables)}`, () => {
+    assert.throws(() => renderSql(template, variables), /no table prefix|not given/);
   });
 }
 

@@ -19,7 +19,7 @@ SELECT create_hypertable(
   migrate_data => true
 );
 
--- Another program's index on (symbol, time), in whatever direction, does the same work: a second one would only
+-- Another program's index on (symbol, time), in either direction, does the same work: a second one would only
 -- slow every write.
 DO $do$
 BEGIN

@@ -1,8 +1,8 @@
--- What is known of each feed. These three tables change only inside flush transactions (and a feed's renewal).
+-- Feeds: watermarks, rejected ticks, gaps. These three tables change only inside flush transactions (and a feed's renewal).
 -- Input: {prefix}.
 
 -- How far each feed is durable: every frame up to seq is stored, rejected or declared as a gap, exactly once.
--- generation: the one continuation of the feed whose entries may be committed. writer: who wrote the frame seq.
+-- generation: the one continuation of the feed whose entries may be committed. writer: the instance that wrote the frame seq.
 CREATE TABLE IF NOT EXISTS {prefix}_feed_watermarks (
   feed       text        PRIMARY KEY,
   seq        bigint      NOT NULL,
@@ -11,7 +11,7 @@ CREATE TABLE IF NOT EXISTS {prefix}_feed_watermarks (
   updated_at timestamptz NOT NULL DEFAULT now()
 );
 
--- Ticks that could not be stored: frame, place within the frame, a reason from the closed list, the tick as it came.
+-- Ticks that could not be stored: frame, index within the frame, a reason from the closed list, the tick as it came.
 -- No natural key: a feed whose watermark was reset may say the same seq again, and that must not stop a flush.
 CREATE TABLE IF NOT EXISTS {prefix}_ticks_rejected (
   id          bigint      GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -24,7 +24,7 @@ CREATE TABLE IF NOT EXISTS {prefix}_ticks_rejected (
 );
 CREATE INDEX IF NOT EXISTS {prefix}_ticks_rejected_feed_idx ON {prefix}_ticks_rejected (feed, seq, idx);
 
--- What a feed said it can no longer supply: everything after after_seq up to next_seq. No natural key, as above.
+-- Gaps that a feed declared, frames it can no longer supply: everything after after_seq up to next_seq. No natural key, as above.
 CREATE TABLE IF NOT EXISTS {prefix}_feed_gaps (
   id          bigint      GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
   feed        text        NOT NULL,

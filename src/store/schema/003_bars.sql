@@ -1,8 +1,8 @@
 -- One-minute bars, kept by the flush transaction from its own batch (sql/upsert-bars.sql).
 -- Inputs: {prefix}; {collation} (that of the ticks' symbol column, so that the two can be joined).
--- A plain table, not a hypertable: ON CONFLICT has one index to look into instead of one per chunk, and the last bar
+-- A plain table, not a hypertable: ON CONFLICT has one index to search instead of one per chunk, and the last bar
 --   of every symbol is one step back in the primary key each (view {prefix}_last).
--- volume and turnover are numeric: sums of whole units are then the same in whatever batches they came.
+-- volume and turnover are numeric: sums of whole units are then the same however they were split into batches.
 -- fillfactor: every bar of the running minute is rewritten by each flush; with half a page free the new version stays
 --   on its page and no index is touched.
 CREATE TABLE IF NOT EXISTS {prefix}_bars_1m (

@@ -1,8 +1,9 @@
 -- One row a symbol for one day. Inputs: {prefix}; $1 the day, or NULL for the last one with ticks; $2 its time zone.
 -- Output: the day and its bounds in microseconds; the symbol; [close, its time] before that day, NULL for a new symbol;
 --   [open, high, low, close, time of the close, volume, trades, turnover in millionths] of the day, NULL without trades.
--- The symbols come from the primary key walked backwards, one step a symbol, as in the view {prefix}_last; what they
--- say of the day is one range of that key each.
+-- Turnover stays numeric, since the millionths of one valid tick overflow a bigint (10^12 x 10^12 x 10^6).
+-- The symbols come from the primary key walked backwards, one step a symbol, as in the view {prefix}_last; their
+-- bars of the day are one range of that key each.
 WITH RECURSIVE last_bar AS (
   (SELECT symbol, time FROM {prefix}_bars_1m ORDER BY symbol DESC, time DESC LIMIT 1)
   UNION ALL
@@ -24,7 +25,7 @@ SELECT to_char(day.start, 'YYYY-MM-DD'),
        CASE WHEN today.close IS NOT NULL
             THEN json_build_array(today.open, today.high, today.low, today.close,
                                   (extract(epoch FROM today.close_time) * 1000000)::bigint,
-                                  today.volume, today.trades, (today.turnover * 1000000)::bigint) END
+                                  today.volume, today.trades, today.turnover * 1000000) END
 FROM last_bar
 CROSS JOIN day
 LEFT JOIN LATERAL (

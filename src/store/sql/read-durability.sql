@@ -1,5 +1,5 @@
 -- Settings and rights on which the promise rests, as this session has them. Output: one row.
--- lacking_rights: TABLE:RIGHT of what the session's user may not do.
+-- lacking_rights: TABLE:RIGHT for each right that the session's user lacks.
 SELECT current_setting('fsync') AS fsync,
        current_setting('full_page_writes') AS full_page_writes,
        current_setting('synchronous_commit') AS synchronous_commit,

@@ -2,7 +2,7 @@
 -- Output: one row {chunk, from_micros, to_micros (exclusive)}, or none: where there is no such chunk yet, and wherever
 --   a copy into the hypertable would do more than one into the chunk: another edition than Apache (compressed chunks),
 --   a second dimension, triggers of the statement, row security, rights on the hypertable alone.
--- Invariant: the chunk's own CHECK on its time range refuses what does not belong into it.
+-- Invariant: the chunk's own CHECK on its time range refuses rows that do not belong into it.
 SELECT format('%I.%I', c.chunk_schema, c.chunk_name) AS chunk,
        (extract(epoch FROM c.range_start) * 1000000)::bigint AS from_micros,
        (extract(epoch FROM c.range_end) * 1000000)::bigint AS to_micros

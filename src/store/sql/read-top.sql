@@ -1,5 +1,5 @@
 -- The most traded symbols of one day. Inputs: {prefix}; $1 the day, or NULL for today; $2 its time zone; $3 limit;
---   $4 what is compared: volume, turnover or trades. Output: turnover in millionths.
+--   $4 figure compared: volume, turnover or trades. Output: turnover in millionths.
 WITH day AS (
   SELECT start AT TIME ZONE $2 AS begins, (start + INTERVAL '1 day') AT TIME ZONE $2 AS ends
   FROM (SELECT coalesce($1::date, (now() AT TIME ZONE $2)::date)::timestamp AS start) AS midnight

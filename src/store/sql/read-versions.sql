@@ -1,4 +1,4 @@
--- What the server and the extension are. Output: one row; installed is NULL without the extension in this database,
+-- Versions of the server and the extension. Output: one row; installed is NULL without the extension in this database,
 -- available is NULL without its package on the server.
 SELECT split_part(current_setting('server_version'), ' ', 1) AS version,
        current_setting('server_version_num')::integer AS version_num,

@@ -1,15 +1,18 @@
 -- Recomputes the minutes of one slice of time from the ticks.
--- Inputs: {prefix}; {arrival} (what tells the order of arrival among ticks of one time: ctid where the rows have one,
---   since rows are appended as they arrive; time, which tells nothing, where a chunk is columnar).
+-- Inputs: {prefix}; {arrival} (the column that orders ticks of one time by arrival: ctid where the rows have one, since rows are
+--   appended as they arrive; time, which orders nothing, where a chunk is columnar).
 --   $1 and $2 timestamptz: from (inclusive) and to (exclusive), whole minutes.
 -- Output: one row: minutes with ticks, ambiguous (several prices at the first or last time), kept (ambiguous, and the
 --   stored open or close is among them and stays), changed (rows written).
--- Invariants: runs while the ticks are locked against writers, so that no batch comes between. A minute without ticks is not touched: its
---   ticks may have been dropped by retention. turnover is computed as turnoverMillionths() does.
+-- Invariants: runs while the ticks are locked against writers, so that no batch comes between. A minute without ticks
+--   is not touched: its ticks may have been dropped by retention. turnover is computed as turnoverMillionths() does, and summed exactly as
+--   the bar builder does: a whole double up to 2^53 is a bigint, a larger one two halves that are exact as text (its
+--   text alone has 17 digits; the cast from double precision to numeric keeps 15).
 -- No table is joined to itself: without statistics, as after a backfill, such a join is planned for a handful of rows
 --   and takes hours for a day of them.
-WITH placed AS (
+WITH ticks AS (
   SELECT symbol, time_bucket(INTERVAL '1 minute', time) AS minute, time, price, volume, {arrival} AS arrival,
+         floor(price * volume::double precision * 1000000::double precision + 0.5) AS millionths,
          min(time) OVER of_minute AS open_time, max(time) OVER of_minute AS close_time
   FROM {prefix}_ticks
   WHERE time >= $1 AND time < $2
@@ -17,12 +20,15 @@ WITH placed AS (
 ), minutes AS (
   SELECT symbol, minute, min(time) AS open_time, max(time) AS close_time, max(price) AS high, min(price) AS low,
          sum(volume) AS volume, count(*) AS trades,
-         sum(floor(price * volume::double precision * 1000000::double precision + 0.5)::text::numeric) * 0.000001 AS turnover,
+         sum(CASE WHEN millionths BETWEEN 0 AND 9007199254740992 THEN millionths::bigint::numeric
+                  ELSE floor(millionths / 1125899906842624)::text::numeric * 1125899906842624
+                       + (millionths - floor(millionths / 1125899906842624) * 1125899906842624)::text::numeric
+             END) * 0.000001 AS turnover,
          array_agg(price ORDER BY arrival) FILTER (WHERE time = open_time) AS open_prices,
          array_agg(price ORDER BY arrival DESC) FILTER (WHERE time = close_time) AS close_prices
-  FROM placed
+  FROM ticks
   GROUP BY symbol, minute
-), judged AS (
+), compared AS (
   SELECT m.*, stored.open AS stored_open, stored.close AS stored_close,
          m.open_prices[1] <> ANY (m.open_prices) AS open_ambiguous,
          m.close_prices[1] <> ANY (m.close_prices) AS close_ambiguous,
@@ -38,7 +44,7 @@ WITH placed AS (
          CASE WHEN open_kept THEN stored_open ELSE open_prices[1] END, high, low,
          CASE WHEN close_kept THEN stored_close ELSE close_prices[1] END,
          volume, trades, turnover, open_time, close_time
-  FROM judged
+  FROM compared
   ORDER BY symbol, minute
   ON CONFLICT (symbol, time) DO UPDATE SET
     open = excluded.open, high = excluded.high, low = excluded.low, close = excluded.close, volume = excluded.volume,
@@ -48,9 +54,9 @@ WITH placed AS (
                       excluded.turnover, excluded.open_time, excluded.close_time)
   RETURNING 1
 )
-SELECT count(*)::integer AS minutes,
-       count(*) FILTER (WHERE open_ambiguous OR close_ambiguous)::integer AS ambiguous,
+SELECT count(*)::double precision AS minutes,
+       count(*) FILTER (WHERE open_ambiguous OR close_ambiguous)::double precision AS ambiguous,
        count(*) FILTER (WHERE (open_ambiguous OR close_ambiguous)
-                          AND (open_kept OR NOT open_ambiguous) AND (close_kept OR NOT close_ambiguous))::integer AS kept,
-       (SELECT count(*) FROM written)::integer AS changed
-FROM judged
+                          AND (open_kept OR NOT open_ambiguous) AND (close_kept OR NOT close_ambiguous))::double precision AS kept,
+       (SELECT count(*) FROM written)::double precision AS changed
+FROM compared

@@ -1,5 +1,5 @@
 -- Days of the ticks in a range, each within one chunk. Inputs: {prefix}; $1 and $2 timestamptz or NULL for no bound.
--- Output: a row a slice, in the order of time, whole minutes; columnar: rows of it may have no place of their own.
+-- Output: a row a slice, in the order of time, whole minutes; columnar: its rows may have no ctid of their own.
 SELECT greatest(day, range_start, $1::timestamptz)::text AS slice_start,
        least(day + INTERVAL '24 hours', range_end, $2::timestamptz)::text AS slice_end,
        coalesce(is_compressed, false) AS columnar
