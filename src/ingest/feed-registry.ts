@@ -3,7 +3,7 @@ import { ingestLogger } from '../logger.ts';
 import type { CommittedFeed } from '../stream/flush-notice.ts';
 import type { ReconciledState } from './session-rules.ts';
 
-/** What the registry tells: a session of a connection, or a feed that the gateway runs itself. */
+/** An open feed as the registry needs it: a connection's session, or the gateway's internal feed. */
 export interface RegisteredFeed {
   readonly feed: string;
   readonly generation: string;
@@ -13,6 +13,7 @@ export interface RegisteredFeed {
   onReconciled(state: ReconciledState | undefined, run: string, acceptedBefore: number): void;
 }
 
+/** Redis and the database as reconciliation reads them. */
 export interface FeedStateSource {
   /** Run id of the Redis that answers now; throws while there is none. */
   readonly run: string;
@@ -25,8 +26,9 @@ export interface FeedStateSource {
 const RECONCILE_MS = 1_000;
 
 /**
- * All feeds that are open on this gateway. Acknowledgements reach them by pub/sub, the fast way, and by the look, the
- * sure one: once a second their states and rows are read, so that an idle feed learns too that its place is lost.
+ * Registry of the feeds that are open on this gateway. Commits reach them by pub/sub, which is fast, and by
+ * reconciliation, which is sure: once a second their states and rows are read, so that an idle feed learns too that its
+ * state is lost.
  */
 export class FeedRegistry implements Disposable {
   readonly #sources: FeedStateSource;
@@ -55,7 +57,7 @@ export class FeedRegistry implements Disposable {
     this.#feeds.delete(feed);
   }
 
-  /** A flush was committed. */
+  /** Tells the feeds of a committed flush. */
   onFlushed(committed: readonly CommittedFeed[]): void {
     const byFeed = new Map(committed.map((each) => [each.feed, each]));
     for (const feed of this.#feeds) {
@@ -64,7 +66,7 @@ export class FeedRegistry implements Disposable {
     }
   }
 
-  /** Looks once. Redis and the database are asked apart: each half goes on without the other. */
+  /** Reconciles once. Redis and the database are asked apart, so that each half goes on without the other. */
   async reconcile(): Promise<void> {
     if (this.#feeds.size > 0) await Promise.all([this.#reconcileStates(), this.#reconcileRows()]);
   }
@@ -85,7 +87,7 @@ export class FeedRegistry implements Disposable {
         if (this.#feeds.has(feed)) feed.onReconciled(feedStates[at], run, acceptedBefore[at] ?? 0);
       });
     } catch (error) {
-      ingestLogger.debug({ cause: describeError(error) }, 'the look could not ask Redis');
+      ingestLogger.debug({ cause: describeError(error) }, 'reconciliation could not ask Redis');
     } finally {
       this.#isReadingStates = false;
     }
@@ -102,7 +104,7 @@ export class FeedRegistry implements Disposable {
         if (row !== undefined && this.#feeds.has(feed)) feed.onCommitted(row.generation, row.seq);
       }
     } catch (error) {
-      ingestLogger.debug({ cause: describeError(error) }, 'the look could not ask the database');
+      ingestLogger.debug({ cause: describeError(error) }, 'reconciliation could not ask the database');
     } finally {
       this.#isReadingRows = false;
     }

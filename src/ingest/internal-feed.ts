@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { randomId } from '../base/random-id.ts';
 import { ingestLogger } from '../logger.ts';
 import { FeedOutbox, type OutboxFrame } from '../protocol/feed-outbox.ts';
 import { type EntryFrame, skipFrame } from '../stream/stream-entry.ts';
@@ -8,8 +8,9 @@ import type { RegisteredFeed } from './feed-registry.ts';
 import { FeedSession } from './feed-session.ts';
 import type { ReconciledState } from './session-rules.ts';
 import type { FeedOpener } from './feed-opener.ts';
+import { type IngestClock, systemClock } from './ingest-clock.ts';
 
-/** What a one-off publisher is told of its frame. */
+/** The fate of one frame, told to its publisher: `onAck` when Redis holds it, `onCommitted` when it is durable. */
 export interface OneOffListener {
   onAck(): void;
   onCommitted(): void;
@@ -20,39 +21,43 @@ interface InternalFrame extends OutboxFrame {
 }
 
 export interface InternalFeedOptions {
-  /** `~gw` or `~cli`; a random name is made of it. */
+  /** `~gw` or `~cli`; the feed's name is this and a random part. */
   readonly prefix: string;
-  readonly opener: FeedOpener;
+  readonly opener: Pick<FeedOpener, 'open'>;
   readonly buffer: AppendBuffer;
   readonly limits: FeedLimits;
   readonly observer: IngestObserver;
+  readonly clock?: IngestClock | undefined;
 }
 
 const REOPEN_MS = 200;
 const MAX_REOPEN_MS = 2_000;
-/** Committed frames of one-off publishers are not kept: nobody could ask for them. */
+/** No grace: committed frames of one-off publishers are not kept, since nobody could ask for them. */
 const NO_GRACE = { graceMs: 0, graceBytes: 0 };
 
 /**
- * A feed that this process runs itself, for publishers that send one frame and don't resume: numbered, kept until
- * committed, opened again like any other. A tick acknowledged but not committed is lost only if this process and Redis
- * are both lost.
+ * Internal feed: one that this process runs itself, for publishers that send single frames and don't resume. Its frames
+ * are numbered, kept until committed and sent again after a reopen, like any feed's. A tick acknowledged but not
+ * committed is lost only if this process and Redis are both lost.
  */
 export class InternalFeed implements RegisteredFeed, AsyncDisposable {
   readonly feed: string;
   readonly #options: InternalFeedOptions;
-  readonly #instance = randomBytes(9).toString('base64url');
+  readonly #clock: IngestClock;
+  readonly #instance = randomId(9);
   readonly #outbox = new FeedOutbox<InternalFrame>(NO_GRACE, (to, next) => toInternal(skipFrame(to, next)));
   readonly #listeners = new Map<number, OneOffListener>();
   #session: FeedSession | undefined;
   #attempt = 0;
   #acked = 0;
   #isOpening = false;
+  #cancelOpen: (() => void) | undefined;
   #isClosed = false;
 
   constructor(options: InternalFeedOptions) {
     this.#options = options;
-    this.feed = `${options.prefix}-${randomBytes(9).toString('base64url')}`;
+    this.#clock = options.clock ?? systemClock;
+    this.feed = `${options.prefix}-${randomId(9)}`;
   }
 
   get generation(): string {
@@ -63,11 +68,7 @@ export class InternalFeed implements RegisteredFeed, AsyncDisposable {
     return this.#session?.accepted ?? 0;
   }
 
-  /** Frames not yet committed, for the bound that its caller keeps. */
-  get pendingFrames(): number {
-    return this.#outbox.uncommittedFrames;
-  }
-
+  /** Numbers and keeps a frame, and sends it when the window and the feed's state allow. Copies the rows. */
   publish(ticks: CheckedTicks, listener: OneOffListener): void {
     const prev = this.#outbox.last;
     const entry: EntryFrame = {
@@ -94,28 +95,29 @@ export class InternalFeed implements RegisteredFeed, AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#isClosed = true;
+    this.#cancelOpen?.();
     await this.#session?.close();
   }
 
   #openSoon(waitMs: number): void {
     if (this.#isOpening || this.#isClosed) return;
     this.#isOpening = true;
-    setTimeout(() => void this.#open(waitMs), waitMs);
+    this.#cancelOpen = this.#clock.schedule(() => void this.#open(waitMs), waitMs);
   }
 
   async #open(waitedMs: number): Promise<void> {
     this.#attempt += 1;
-    const session = randomBytes(12).toString('base64url');
+    const session = randomId();
     const claim = { session, instance: this.#instance, attempt: this.#attempt, have: this.#outbox.have };
     const state = await this.#options.opener.open(this.feed, claim);
     this.#isOpening = false;
     if (this.#isClosed) return;
     if (state.outcome !== 'opened') {
-      ingestLogger.warn({ feed: this.feed, outcome: state.outcome }, 'own feed could not be opened, trying again');
+      ingestLogger.warn({ feed: this.feed, outcome: state.outcome }, 'internal feed could not be opened, trying again');
       this.#openSoon(Math.min(MAX_REOPEN_MS, Math.max(REOPEN_MS, waitedMs * 2)));
       return;
     }
-    this.#outbox.opened(state.position, state.committed, Date.now());
+    this.#outbox.opened(state.position, state.committed, this.#clock.now());
     this.#session = new FeedSession({
       feed: this.feed,
       session,
@@ -140,6 +142,7 @@ export class InternalFeed implements RegisteredFeed, AsyncDisposable {
         this.#session = undefined;
         this.#openSoon(REOPEN_MS);
       },
+      clock: this.#clock,
     });
     this.#onAck(state.position);
     this.#onDurable(state.committed);
@@ -170,7 +173,7 @@ export class InternalFeed implements RegisteredFeed, AsyncDisposable {
   }
 
   #onDurable(seq: number): void {
-    const committed = this.#outbox.committedUpTo(seq, Date.now());
+    const committed = this.#outbox.committedUpTo(seq, this.#clock.now());
     for (const [each, listener] of this.#listeners) {
       if (each > committed) break;
       this.#listeners.delete(each);

@@ -5,15 +5,18 @@ import type { FeedLimits, IngestObserver } from './feed-ports.ts';
 import type { InternalFeed } from './internal-feed.ts';
 
 export interface OneOffPublisherOptions {
-  readonly internalFeed: InternalFeed;
+  readonly internalFeed: Pick<InternalFeed, 'publish'>;
   readonly limits: FeedLimits;
   readonly observer: IngestObserver;
   readonly reply: (...replies: readonly FeedReply[]) => void;
-  /** As much of this connection waits for its commit as may: read no more, or go on. */
+  /** Back-pressure: true while the window of uncommitted frames is full. Called on each change, repeats included. */
   readonly setPaused: (isPaused: boolean) => void;
 }
 
-/** Frames without a number, of one connection: carried by the gateway's own feed, answered one by one. */
+/**
+ * One-off publisher: the frames without a number of one connection. The gateway's internal feed carries them; each is
+ * answered by its own `id`, and at most a window of them waits for its commit.
+ */
 export class OneOffPublisher {
   readonly #options: OneOffPublisherOptions;
   #pendingFrames = 0;

@@ -1,7 +1,7 @@
-/** Why a connection is not read. */
+/** A reason to pause reading from a connection. */
 export type PauseReason = 'window' | 'one-off' | 'rate' | 'drain';
 
-/** Reading goes on only when nobody wants it stopped: each reason comes and goes by itself. */
+/** Reading gate: back-pressure for several reasons. A connection is read only while none of them holds. */
 export class ReadingGate {
   readonly #reasons = new Set<PauseReason>();
   readonly #onChange: (isReading: boolean) => void;

@@ -1,4 +1,4 @@
-/** Counts the feeds that are open by token: one token must not take the gateway's places for itself. */
+/** Limit of open feeds by token: at most so many, so that one token cannot take the gateway for itself. */
 export class TokenFeeds {
   readonly #maxFeeds: number;
   /** By token's name, connections by feed: a feed that reconnects is there twice for a moment, and counts once. */

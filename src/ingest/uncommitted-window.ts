@@ -1,6 +1,6 @@
 /**
- * What a feed has in flight: frames taken from it and not yet committed. Pure arithmetic over a ring of frames; the
- * window's bound is what ends reading from the feed.
+ * Uncommitted window: a feed's frames taken and not yet committed. Pure arithmetic over two columns of numbers (a queue
+ * of objects would cost an allocation per frame, `Fifo` twice the time). A full window ends reading from the feed.
  */
 export class UncommittedWindow {
   readonly #maxFrames: number;
@@ -31,22 +31,25 @@ export class UncommittedWindow {
     return this.frames * 2 >= this.#maxFrames || this.#totalTicks * 2 >= this.#maxTicks;
   }
 
-  /** Far beyond the bound: a feed that goes on although it is not read cannot get here by accident. */
+  /** Overrun: more than twice the window, which a feed that heeds back-pressure cannot reach by accident. */
   get isOverrun(): boolean {
     return this.frames > this.#maxFrames * 2 || this.#totalTicks > this.#maxTicks * 2;
   }
 
+  /** A frame was taken. Seqs must rise. */
   add(seq: number, ticks: number): void {
     this.#seqs.push(seq);
     this.#ticks.push(ticks);
     this.#totalTicks += ticks;
   }
 
+  /** Frees every frame up to `seq`. */
   committed(seq: number): void {
     while (this.#head < this.#seqs.length && (this.#seqs[this.#head] ?? 0) <= seq) {
       this.#totalTicks -= this.#ticks[this.#head] ?? 0;
       this.#head += 1;
     }
+    // Amortised compaction: done when half is dead, and not for a few.
     if (this.#head < 1_024 || this.#head * 2 < this.#seqs.length) return;
     this.#seqs = this.#seqs.slice(this.#head);
     this.#ticks = this.#ticks.slice(this.#head);
