@@ -7,5 +7,6 @@ export type { FeedJournal } from './feed/feed-journal-port.ts';
 export type { FeedConnectionState } from './feed/feed-link.ts';
 export { LiveClient, type LiveClientOptions } from './live/live-client.ts';
 export { LiveClosedError, type LiveState } from './live/live-link.ts';
-export type { FeedAge, LiveBar, LiveFlush, LiveGap, LiveTick } from './live/live-events.ts';
+export type { LiveBar, LiveFlush, LiveGap, LiveTick } from './live/live-events.ts';
 export { nodeLiveClient } from './live/node-live-client.ts';
+export type { FeedAge } from '../src/protocol/live-reply.ts';

@@ -8,7 +8,7 @@ export interface CsvErrorOptions {
   readonly cause?: unknown;
 }
 
-/** A file that is no tick CSV. The message is one line and names file, line and column; `remedy` says what mends it. */
+/** A file that is no tick CSV. The message is one line and names file, line and column; `remedy` the way to mend it. */
 export class CsvError extends Error {
   override readonly name = 'CsvError';
   readonly file: string;

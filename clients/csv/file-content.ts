@@ -9,7 +9,7 @@ const GZIP_MAGIC = Buffer.from([0x1f, 0x8b]);
 /**
  * The bytes of a file, decompressed where its first bytes (not its name) say gzip. Closed with the stream.
  * Only regular files: they are read twice, and a pipe could not be.
- * @throws {CsvError} when the file cannot be opened; the stream itself fails with what `explainReadError` explains
+ * @throws {CsvError} when the file cannot be opened; the stream itself fails with errors for `explainReadError`
  */
 export async function openContent(file: string): Promise<Readable> {
   const handle = await openRegular(file);
@@ -39,7 +39,7 @@ async function openRegular(file: string): Promise<FileHandle> {
   }
 }
 
-/** What a failed read means to the person who named the file; a CsvError is given back as it is. */
+/** Explains a failed read to the person that named the file; a CsvError is given back as it is. */
 export function explainReadError(file: string, line: number | undefined, error: unknown): CsvError {
   if (error instanceof CsvError) return error;
   const code = error instanceof Error && 'code' in error ? String(error.code) : '';

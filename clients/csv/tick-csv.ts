@@ -13,13 +13,13 @@ export interface SymbolTotals {
   volume: number;
 }
 
-/** What a whole, valid file holds. */
+/** Summary of a whole, valid file. */
 export interface CsvInspection {
   readonly rows: number;
   /** Of the decompressed bytes, in hex: the same for a file and its gzip. */
   readonly sha256: string;
   readonly symbols: ReadonlyMap<string, Readonly<SymbolTotals>>;
-  /** Earliest and latest time of all rows, in whatever order they stand; undefined without rows. */
+  /** Earliest and latest time of all rows, which may stand in any order; undefined without rows. */
   readonly firstMicros: number | undefined;
   readonly lastMicros: number | undefined;
 }

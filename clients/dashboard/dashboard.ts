@@ -12,13 +12,13 @@ import { TokenForm } from './token-form.ts';
 
 /** The board is read again so often; live ticks are counted on in between. */
 const BOARD_EVERY_MS = 30_000;
-/** After a subscription, a gap or the first tick of a day; late enough for what came before to have been stored. */
+/** After a subscription, a gap or the first tick of a day; late enough for earlier ticks to have been stored. */
 const BOARD_SOON_MS = 1_500;
 const BOARD_RETRY_MS = 3_000;
 const AUTH_FAILED = 402;
 const NOT_ALLOWED = 409;
 
-/** The page at `/`: what is stored, and live prices on top of it. */
+/** The page at `/`: the stored board, and live prices on top of it. */
 class Dashboard {
   readonly #language = new PageLanguage();
   readonly #status = new StatusLine(this.#language);
@@ -38,7 +38,7 @@ class Dashboard {
   #isLost = false;
   #missed = 0;
   #refusal: number | undefined;
-  /** Counts tokens tried, none being one of them: what comes of an earlier one says nothing of this one. */
+  /** Counts tokens tried, none being one of them: answers to an earlier one say nothing of this one. */
   #attempt = 0;
 
   constructor() {
@@ -94,7 +94,7 @@ class Dashboard {
       this.#isLost = false;
       this.#status.showStale(false);
       this.#status.withdraw('lost');
-      // What was stored between the last reading and this subscription is in neither.
+      // Ticks stored between the last reading and this subscription are in neither.
       this.#readBoardIn(BOARD_SOON_MS);
       this.#wasLive = true;
     } else if (state === 'waiting' && this.#wasLive && !this.#isLost) {
@@ -162,11 +162,11 @@ class Dashboard {
   #draw(nowMs: number): void {
     const { board } = this.#market;
     this.#table.update(this.#market.takeChanged(), board?.beginMicros ?? 0, nowMs);
-    if (!this.#pulse.look(nowMs)) return;
+    if (!this.#pulse.rollOver(nowMs)) return;
     this.#status.showPulse(this.#pulse);
     this.#status.showBreadth(this.#market.breadth(), this.#market.size, board?.date);
     const isFiltered = this.#market.size > 0;
-    this.#status.showEmpty(this.#table.shown === 0 && (isFiltered || board !== undefined), isFiltered);
+    this.#status.showEmpty(this.#table.visibleRows === 0 && (isFiltered || board !== undefined), isFiltered);
   }
 }
 

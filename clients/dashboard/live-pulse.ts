@@ -3,7 +3,7 @@ const WINDOW_MS = 1_000;
 const MAX_LAG_MS = 60_000;
 const MAX_SAMPLES = 500;
 
-/** How fast ticks come and how old they are when they do, over the last second. Pure; times are given. */
+/** Rate and lag of ticks over the last second. Pure; times are given. */
 export class LivePulse {
   #ticks = 0;
   #lags: number[] = [];
@@ -18,7 +18,7 @@ export class LivePulse {
   }
 
   /** Ends the window if it is over. @returns whether the numbers are new */
-  look(nowMs: number): boolean {
+  rollOver(nowMs: number): boolean {
     const passedMs = nowMs - this.#windowFromMs;
     if (passedMs < WINDOW_MS) return false;
     this.#rate = (this.#ticks * 1_000) / passedMs;

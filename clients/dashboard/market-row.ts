@@ -33,8 +33,8 @@ interface CountedTick {
 }
 
 /**
- * One symbol as the table shows it: what was stored when the board was read, and the live ticks since. A live tick is
- * counted when it is later than what was stored; the next board corrects what that misses.
+ * Model of one row of the table: the stored symbol when the board was read, and the live ticks since. A live tick is
+ * counted when it is later than the stored one; the next board corrects the difference.
  */
 export class MarketRow {
   readonly symbol: string;
@@ -55,7 +55,7 @@ export class MarketRow {
     this.symbol = symbol;
   }
 
-  /** What changes are measured from: the close before the day, for a new symbol its first price of the day. */
+  /** Reference price of changes: the close before the day, for a new symbol its first price of the day. */
   get reference(): number | undefined {
     return this.#board?.previousClose ?? this.#board?.day?.open ?? this.#since[0]?.price;
   }

@@ -2,7 +2,7 @@ import type { MarketRow } from './market-row.ts';
 import { compareRows, isSortColumn, nextOrder, type SortOrder } from './sort-order.ts';
 import { RowView } from './row-view.ts';
 
-/** Order by figures that change is looked at again so often: rows that jump with each tick cannot be read. */
+/** Rows are sorted again at most so often: rows that jump with each tick cannot be read. */
 const REORDER_MS = 1_000;
 
 /** Rows so near to the screen are kept up to date. */
@@ -18,12 +18,12 @@ export class MarketTable {
   readonly #views = new Map<MarketRow, RowView>();
   readonly #byElement = new Map<Element, RowView>();
   readonly #flashing = new Set<RowView>();
-  /** Views that do not show what their rows hold. */
+  /** Views that are behind their rows, since they are off the screen. */
   readonly #waiting = new Set<RowView>();
   readonly #screen: IntersectionObserver;
   #order: SortOrder = { column: 'symbol', direction: 'ascending' };
   #filter = '';
-  #shown: readonly RowView[] = [];
+  #visible: readonly RowView[] = [];
   #isOrderOld = false;
   #orderedMs = Number.NEGATIVE_INFINITY;
 
@@ -47,9 +47,9 @@ export class MarketTable {
     }
   }
 
-  /** How many rows are to be seen. */
-  get shown(): number {
-    return this.#shown.length;
+  /** Rows that pass the filter. */
+  get visibleRows(): number {
+    return this.#visible.length;
   }
 
   /** Shows only symbols that hold this text. */
@@ -100,13 +100,13 @@ export class MarketTable {
     this.#isOrderOld = false;
     this.#orderedMs = nowMs;
     const compare = compareRows(this.#order);
-    const shown = [...this.#views.values()]
+    const visible = [...this.#views.values()]
       .filter(({ row }) => row.symbol.toUpperCase().includes(this.#filter))
       .sort((a, b) => compare(a.row, b.row));
-    const isSame = shown.length === this.#shown.length && shown.every((view, at) => view === this.#shown[at]);
+    const isSame = visible.length === this.#visible.length && visible.every((view, at) => view === this.#visible[at]);
     if (isSame) return;
-    this.#shown = shown;
-    this.#body.replaceChildren(...shown.map((view) => view.element));
+    this.#visible = visible;
+    this.#body.replaceChildren(...visible.map((view) => view.element));
   }
 
   #heads(): NodeListOf<HTMLTableCellElement> {

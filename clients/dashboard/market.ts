@@ -20,7 +20,7 @@ export interface MarketBreadth {
   readonly same: number;
 }
 
-/** All rows of the table, and which of them have changed since somebody looked. Pure. */
+/** All rows of the table, and those changed since the last call of `takeChanged`. Pure. */
 export class Market {
   readonly #rows = new Map<string, MarketRow>();
   #changed = new Set<MarketRow>();

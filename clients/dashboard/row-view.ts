@@ -3,7 +3,7 @@ import { formatPrice, formatSigned, formatTime, formatWhole, priceDigits } from 
 
 const FLASH_MS = 250;
 
-/** One row of the table on the page. Only what differs from what is shown is written. */
+/** View of one row: writes only the cells whose text has changed. */
 export class RowView {
   readonly row: MarketRow;
   readonly element: HTMLTableRowElement = document.createElement('tr');

@@ -13,7 +13,7 @@ export function isSortColumn(name: string | undefined): name is SortColumn {
   return SORTABLE.some((column) => column === name);
 }
 
-/** What a click on a column's head makes of the order: figures begin with the largest, names with A. */
+/** The order after a click on a column's head: figures begin with the largest, names with A. */
 export function nextOrder(order: SortOrder, column: SortColumn): SortOrder {
   if (order.column !== column) return { column, direction: column === 'symbol' ? 'ascending' : 'descending' };
   return { column, direction: order.direction === 'ascending' ? 'descending' : 'ascending' };

@@ -7,7 +7,7 @@ import type { TextName } from './texts.ts';
 
 export type PageState = 'connecting' | 'live' | 'waiting' | 'closed';
 
-/** What stands above the table: how the connection is, and what the reader should know. */
+/** Status line above the table: state of the connection, notices, breadth of the market. */
 export class StatusLine {
   readonly #language: PageLanguage;
   readonly #state = element('state', HTMLElement);
@@ -28,7 +28,7 @@ export class StatusLine {
     }
   }
 
-  /** Prices that stand still must not look like prices that don't move. */
+  /** Fades stale prices: they must differ from prices that do not move. */
   showStale(isStale: boolean): void {
     this.#market.classList.toggle('stale', isStale);
   }

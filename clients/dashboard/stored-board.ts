@@ -2,8 +2,8 @@ import { parseIsoMicros } from '../../src/market/tick.ts';
 import type { Board } from './market.ts';
 import type { StoredSymbol } from './market-row.ts';
 
-/** What became of asking for the board. */
-export type BoardAnswer =
+/** Outcome of asking for the board. */
+export type BoardOutcome =
   | { readonly kind: 'board'; readonly board: Board }
   /** Nothing has changed since the last time. */
   | { readonly kind: 'same' }
@@ -25,7 +25,7 @@ export class StoredBoard {
     this.#url = url;
   }
 
-  async read(token: string | undefined): Promise<BoardAnswer> {
+  async read(token: string | undefined): Promise<BoardOutcome> {
     try {
       const response = await fetch(this.#url, {
         headers: {
@@ -50,7 +50,7 @@ export class StoredBoard {
 
 type Fields = Readonly<Record<string, unknown>>;
 
-/** The board in an answer of `/api/board`; what is not as it should be is left out. */
+/** The board in an answer of `/api/board`; rows that are not as they should be are left out. */
 export function parseBoard(answer: unknown): Board {
   const fields = fieldsOf(answer);
   const list: unknown = fields['rows'];

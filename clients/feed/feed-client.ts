@@ -15,7 +15,7 @@ export interface FeedClientOptions {
   /** The feed's name. One program speaks under one name. */
   readonly feed: string;
   readonly token?: string | undefined;
-  /** False for a backfill: stored, and not shown live. */
+  /** False for a backfill: stored, and not delivered live. */
   readonly live?: boolean | undefined;
   /** Names this process; a journal brings its own. */
   readonly instance?: string | undefined;
@@ -67,9 +67,9 @@ const DEFAULTS = {
 const FRAME_OVERHEAD_BYTES = 256;
 
 /**
- * Publishes ticks under the delivery contract: every frame is kept until the gateway says `committed`, whatever
- * happens to connection, gateway, Redis or database meanwhile. Memory is bounded: a caller that is faster than the
- * database waits.
+ * Publisher of ticks under the delivery contract: every frame is kept until the gateway says `committed`, through the
+ * loss of connection, gateway, Redis or database. Memory is bounded: a caller that is faster than the database waits.
+ * @example await using feed = new FeedClient({ url, feed: 'egx-feed' }); await feed.publish(tick);
  */
 export class FeedClient implements AsyncDisposable {
   readonly #options: FeedClientOptions;
@@ -170,7 +170,7 @@ export class FeedClient implements AsyncDisposable {
     return this.#add(ticks, seq);
   }
 
-  /** Declares that the feed cannot supply what lies between its newest frame and `next`. */
+  /** Declares a gap: the feed cannot supply the frames between its newest one and `next`. */
   async skipTo(next: number): Promise<PublishedFrame> {
     await this.#ready();
     this.flush();
@@ -192,7 +192,7 @@ export class FeedClient implements AsyncDisposable {
   async drained(): Promise<void> {
     this.flush();
     await this.#opened;
-    // Asked of the outbox: what was committed once is uncommitted again after a database was restored.
+    // Asked of the outbox: frames committed once are uncommitted again after a database was restored.
     while (this.#failure === undefined && this.#outbox.uncommittedFrames > 0) {
       await new Promise<void>((resolve) => this.#room.push(resolve));
     }

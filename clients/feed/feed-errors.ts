@@ -1,4 +1,4 @@
-/** Base of what the feed client throws. `code` is the close code or the error code of the gateway, where there is one. */
+/** Base of the feed client's errors. `code` is the close code or the error code of the gateway, where there is one. */
 export class FeedError extends Error {
   override readonly name: string = 'FeedError';
   readonly code: number | undefined;

@@ -44,7 +44,7 @@ export function keptFrame(seq: number, prev: number, ticks: number, message: Buf
   return { seq, prev, ticks, bytes: message.length + KEPT_OVERHEAD_BYTES, skip: false, message };
 }
 
-/** Encodes the declaration that what lies after `to` up to `next` cannot be supplied. */
+/** Encodes the declaration of a gap: frames after `to` up to `next` cannot be supplied. */
 export function encodeSkip(to: number, next: number): FeedFrame {
   writer.reset();
   writer.msgpackSmallMapHeader(3);
@@ -79,7 +79,7 @@ function writeTick(tick: Tick): void {
     writer.raw(symbol);
   }
   writer.msgpackDouble(tick.price);
-  // What is no whole number goes as it is: the gateway rejects it by name, and none is lost.
+  // Other numbers go as they are: the gateway rejects them by name, and none is lost.
   if (Number.isSafeInteger(tick.volume) && tick.volume >= 0) writer.msgpackUint(tick.volume);
   else writer.msgpackDouble(tick.volume);
   if (Number.isSafeInteger(tick.timeMicros) && tick.timeMicros >= 0) writer.msgpackUint(tick.timeMicros);

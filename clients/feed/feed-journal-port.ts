@@ -1,8 +1,8 @@
 import type { FeedFrame } from './feed-frame.ts';
 
-/** A journal as the feed client uses it: keeps what the client took responsibility for, beyond the process's death. */
+/** Port of a journal: keeps the frames that the client took responsibility for, beyond the process's death. */
 export interface FeedJournal {
-  /** Names the journal towards the gateway, whatever process uses it. */
+  /** Names the journal towards the gateway, whichever process uses it. */
   readonly instance: string;
   /** Highest attempt ever used. */
   readonly attempt: number;

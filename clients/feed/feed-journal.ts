@@ -45,11 +45,11 @@ const COMPACT_SLACK_BYTES = 16 * 1024 * 1024;
 const FSYNC_EVERY_MS = 100;
 
 /**
- * A journal in a file, so that a feed whose process dies loses nothing it took responsibility for.
+ * Write-ahead log of a feed: with it a feed whose process dies loses no frame it took responsibility for.
  *
- * The file is a row of records: 4 bytes length, 4 bytes CRC32C of what follows, 1 byte type, payload. It is only
- * appended to; a record cut short or damaged ends it, and is cut off when it is opened. What is committed and past its
- * grace is dropped by writing the file anew beside it and renaming it.
+ * The file is a row of records: 4 bytes length, 4 bytes CRC32C of the rest, 1 byte type, payload. It is only
+ * appended to; a record cut short or damaged ends it, and is cut off when it is opened. Committed frames past
+ * their grace are dropped by writing the file anew beside it and renaming it.
  */
 export class FileJournal implements FeedJournal {
   readonly #options: FileJournalOptions;
@@ -146,7 +146,7 @@ export class FileJournal implements FeedJournal {
     this.#write(RecordType.attempt, Buffer.from('0'));
   }
 
-  /** Reads the file, and cuts off what is damaged. */
+  /** Reads the file, and cuts off a damaged end. */
   #load(): void {
     const bytes = readFileSync(this.#options.path);
     let pos = 0;
@@ -192,7 +192,7 @@ export class FileJournal implements FeedJournal {
     });
   }
 
-  /** Writes what is still needed into a new file and puts it in place of the old one. */
+  /** Compaction: writes the records still needed into a new file and renames it over the old one. */
   #compact(): void {
     const graceBytes = this.#options.graceBytes ?? GRACE_BYTES;
     let drop = 0;
@@ -228,7 +228,7 @@ function toRecord(type: number, payload: Buffer): Buffer {
   return record;
 }
 
-/** The rename itself must survive, too. */
+/** Syncs the folder: the rename itself must survive, too. */
 function syncFolder(path: string): void {
   const fd = openSync(path, 'r');
   try {

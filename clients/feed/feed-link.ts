@@ -22,7 +22,7 @@ export interface FeedLinkOptions {
 
 export interface FeedLinkEvents {
   onState(state: FeedConnectionState): void;
-  /** A place was given. `resumed` is where the feed goes on. */
+  /** The feed was opened; the outbox knows where it goes on. */
   onOpened(message: OpenedMessage): void;
   onAck(seq: number): void;
   onCommitted(seq: number): void;
@@ -37,7 +37,7 @@ export type FeedConnectionState = 'connecting' | 'opening' | 'open' | 'waiting' 
 
 const MAX_SOCKET_BYTES = 2 * 1024 * 1024;
 const HANDSHAKE_TIMEOUT_MS = 10_000;
-/** Pings come every 15 s: a socket that is silent for so long is dead, whatever TCP says. */
+/** Pings come every 15 s: a socket that is silent for so long is dead, even where TCP has not noticed. */
 const SILENCE_MS = 45_000;
 const NOT_NOW_MS = 250;
 const FINAL_ERRORS: ReadonlySet<number> = new Set([
@@ -49,7 +49,7 @@ const FINAL_ERRORS: ReadonlySet<number> = new Set([
 ]);
 const packr = new Packr({ useRecords: false });
 
-/** The feed's connection: connects again for ever, opens the feed on each, and sends what the outbox holds. */
+/** The feed's connection: connects again for ever, opens the feed on each, and sends the outbox's frames. */
 export class FeedLink {
   readonly #options: FeedLinkOptions;
   #socket: WebSocket | undefined;
@@ -73,7 +73,7 @@ export class FeedLink {
     this.#connect();
   }
 
-  /** Sends what may be sent now. */
+  /** Sends frames as far as the window allows. */
   pump(): void {
     const socket = this.#socket;
     if (this.#state !== 'open' || socket === undefined || this.#window.frames === 0) return;
@@ -175,7 +175,7 @@ export class FeedLink {
     else if (FINAL_ERRORS.has(message.code)) this.#lastError = new FeedRefusedError(message.msg, message.code);
   }
 
-  /** Asks for the feed's place: after authentication, and whenever the place was lost. */
+  /** Opens the feed: after authentication, and whenever the gateway says `reopen`. */
   #open(): void {
     const { feed, instance, live, outbox, events } = this.#options;
     // Until it has been opened once a process is new to the feed, however often it has asked.

@@ -1,7 +1,7 @@
 import { Unpackr } from 'msgpackr';
 import { z } from 'zod';
 
-/** The place a feed was given; see PROTOCOL.md. */
+/** Answer to `open`; see PROTOCOL.md. */
 export interface OpenedMessage {
   readonly T: 'opened';
   readonly accepted: number;

@@ -4,7 +4,7 @@ import { FeedError } from './feed-errors.ts';
 /**
  * Claims a journal for this process, by a file beside it that holds the process's number. A claim of a process that
  * has died is taken over.
- * @returns what gives the claim back
+ * @returns a function that gives the claim back
  * @throws {FeedError} when a living process holds it
  */
 export function claimJournal(path: string): () => void {

@@ -1,8 +1,8 @@
 import { Fifo } from '../../src/base/fifo.ts';
 
 /**
- * An async iterable that is filled from outside. A reader that is too slow loses the oldest half, and is told how many:
- * memory stays bounded.
+ * Bounded queue as an async iterable, filled from outside. A reader that is too slow loses the oldest half, and is told
+ * how many: memory stays bounded.
  */
 export class EventQueue<T> implements AsyncIterableIterator<T> {
   readonly #maxLength: number;
@@ -33,7 +33,7 @@ export class EventQueue<T> implements AsyncIterableIterator<T> {
     this.#onDropped(dropped);
   }
 
-  /** No more comes; what is here can still be read. With an error, reading ends with it. */
+  /** No more comes; queued items can still be read. With an error, reading ends with it. */
   end(error?: Error): void {
     if (this.#isEnded) return;
     this.#isEnded = true;

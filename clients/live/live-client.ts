@@ -1,6 +1,7 @@
 import type { ReconnectLimits } from '../reconnect-policy.ts';
 import { EventQueue } from './event-queue.ts';
-import type { FeedAge, LiveBar, LiveEvent, LiveFlush, LiveGap, LiveTick } from './live-events.ts';
+import type { FeedAge } from '../../src/protocol/live-reply.ts';
+import type { LiveBar, LiveEvent, LiveFlush, LiveGap, LiveTick } from './live-events.ts';
 import { type LiveClosedError, LiveLink, type LiveState } from './live-link.ts';
 import { type ChannelNames, isNothing, WantedChannels } from './wanted-channels.ts';
 import type { OpenWebSocket } from './web-socket-port.ts';
@@ -8,7 +9,7 @@ import type { OpenWebSocket } from './web-socket-port.ts';
 export interface LiveClientOptions {
   /** `ws://host:port/v1/live`; `http://host:port` works too. */
   readonly url: string;
-  /** A token, or what gives one: asked before each connection, and again when a token is refused. */
+  /** A token, or a function that gives one: asked before each connection, and again when a token is refused. */
   readonly token?: string | (() => string | Promise<string>) | undefined;
   /** `latest`: behind a slow network only the newest tick of each symbol counts. Default `all`. */
   readonly mode?: 'all' | 'latest' | undefined;
@@ -38,8 +39,9 @@ const DEFAULT_MAX_QUEUED = 100_000;
 type Listener<T> = (item: T) => void;
 
 /**
- * Watches live ticks and bars, in Node and in browsers. After a lost connection it subscribes again and goes on where
- * it was, so that each tick comes once; what cannot be had any more is told to `onGap`.
+ * Subscriber of live ticks and bars, in Node and in browsers. After a lost connection it subscribes again and resumes,
+ * so that each tick comes once; ticks that cannot be had any more are told to `onGap`.
+ * @example for await (const tick of nodeLiveClient({ url }).ticks(['COMI'])) console.log(tick.price);
  */
 export class LiveClient implements Disposable {
   readonly #options: LiveClientOptions;
@@ -176,7 +178,7 @@ export class LiveClient implements Disposable {
   #firstRequest(): object | undefined {
     const wanted = this.#wanted.all();
     if (isNothing(wanted)) return undefined;
-    // Who wants only the newest ticks wants no replay of what was missed either.
+    // Mode `latest` wants the newest ticks only, so no replay of missed ones either.
     const mayResume = this.#position !== undefined && wanted.trades !== undefined && this.#options.mode !== 'latest';
     return {
       action: 'subscribe',

@@ -1,3 +1,4 @@
+import type { FeedAge } from '../../src/protocol/live-reply.ts';
 import { parseWireMicros } from './wire-time.ts';
 
 /** A trade, or the last one before the subscription. */
@@ -45,11 +46,6 @@ export interface LiveFlush {
   readonly flushMs: number;
 }
 
-export interface FeedAge {
-  readonly feed: string;
-  readonly ageMs: number;
-}
-
 /** A message of the gateway, understood. */
 export type LiveEvent =
   | { readonly kind: 'connected' }
@@ -66,7 +62,7 @@ export type LiveEvent =
 
 type Fields = Readonly<Record<string, unknown>>;
 
-/** The messages of one array, in their order. What is unknown is left out: newer gateways may say more. */
+/** The messages of one array, in their order. Unknown ones are left out: newer gateways may say more. */
 export function parseLiveEvents(message: string): LiveEvent[] {
   const list: unknown = JSON.parse(message);
   if (!Array.isArray(list)) return [];

@@ -33,7 +33,7 @@ export interface LiveLinkOptions {
   readonly firstRequest: () => object | undefined;
   readonly onEvents: (events: readonly LiveEvent[]) => void;
   readonly onState: (state: LiveState) => void;
-  /** Nothing came for `staleMs`: the connection looks alive and is not. */
+  /** Nothing came for `staleMs`: the connection seems alive and is not. */
   readonly onStale: () => void;
   readonly onClosed: (error: LiveClosedError | undefined) => void;
 }
@@ -113,7 +113,7 @@ export class LiveLink {
       const text = await token();
       if (this.#socket === socket) socket?.send(JSON.stringify({ action: 'auth', token: text }));
     } catch {
-      // Whoever gives tokens may be away as well: tried again like any other connection.
+      // The source of tokens may be away as well: tried again like any other connection.
       if (this.#socket === socket) this.#abandon();
     }
   }

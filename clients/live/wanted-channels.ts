@@ -4,11 +4,11 @@ export type ChannelNames = Partial<Readonly<Record<ClientChannel, readonly strin
 
 const CHANNELS: readonly ClientChannel[] = ['trades', 'bars', 'updatedBars', 'flushes'];
 
-/** What several parts of a program want of one connection together: a name goes when nobody wants it any more. Pure. */
+/** Reference counts of channel names over one connection: a name goes with the last subscriber of it. Pure. */
 export class WantedChannels {
   readonly #counts = new Map<ClientChannel, Map<string, number>>();
 
-  /** @returns what nobody had wanted before */
+  /** @returns names wanted for the first time */
   add(names: ChannelNames): ChannelNames {
     return this.#change(names, (counts, name) => {
       const before = counts.get(name) ?? 0;
@@ -17,7 +17,7 @@ export class WantedChannels {
     });
   }
 
-  /** @returns what nobody wants any more */
+  /** @returns names that nobody wants any more */
   remove(names: ChannelNames): ChannelNames {
     return this.#change(names, (counts, name) => {
       const left = (counts.get(name) ?? 1) - 1;

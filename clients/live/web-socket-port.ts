@@ -1,4 +1,4 @@
-/** What is used of a WebSocket, in Node as in browsers. */
+/** Port of a WebSocket: the part that is used of it, in Node as in browsers. */
 export interface WebSocketPort {
   send(data: string): void;
   close(code?: number): void;

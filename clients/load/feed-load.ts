@@ -29,14 +29,14 @@ interface LoadFeed {
   nextSeq: number;
   ackedSeq: number;
   committedSeq: number;
-  /** The client has not taken yet what it was given. */
+  /** The client has not taken its last frame yet. */
   isBlocked: boolean;
-  /** It was still so a turn later, because its memory is full: what is late now is late by the gateway. */
+  /** It was still so a turn later, because its memory is full: lateness is the gateway's now. */
   isHeld: boolean;
   freeSinceMs: number;
 }
 
-/** The feeds of a load test: frames by the clock, whatever the gateway does, and the time until each answer. */
+/** The feeds of a load test: frames by the clock, however the gateway answers, and the time until each answer. */
 export class FeedLoad implements AsyncDisposable {
   readonly sent: SentTally;
   readonly #plan: LoadPlan;
@@ -66,7 +66,7 @@ export class FeedLoad implements AsyncDisposable {
     return this.#rejected;
   }
 
-  /** Connections lost, and places lost. */
+  /** Connections lost, and reopens. */
   get interruptions(): number {
     return this.#interruptions;
   }
@@ -103,7 +103,7 @@ export class FeedLoad implements AsyncDisposable {
   }
 
   /**
-   * Sends every frame at its time, and returns when the time is over. What could not be sent by then is not sent.
+   * Sends every frame at its time, and returns when the time is over. Frames that could not be sent by then are not sent.
    * @param startMs when the first frame is due
    */
   async run(startMs: number, signal: AbortSignal): Promise<void> {
@@ -157,7 +157,7 @@ export class FeedLoad implements AsyncDisposable {
     return sending;
   }
 
-  /** Until the client has taken what it was given; at once, unless its memory is full. */
+  /** Until the client has taken its frame; at once, unless its memory is full. */
   #block(feed: LoadFeed, last: Promise<unknown> | undefined): void {
     if (last === undefined) return;
     feed.isBlocked = true;

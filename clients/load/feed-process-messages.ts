@@ -8,7 +8,7 @@ export type ToFeedProcess =
       readonly plan: LoadPlan;
       /** Part of the feeds' names. */
       readonly run: string;
-      /** What to add to the machine's monotonic clock for milliseconds since the epoch. */
+      /** Added to the machine's monotonic clock it gives milliseconds since the epoch. */
       readonly originMs: number;
     }
   | { readonly kind: 'run'; readonly startMs: number }
@@ -16,12 +16,12 @@ export type ToFeedProcess =
   | { readonly kind: 'stop' }
   | { readonly kind: 'report' };
 
-export interface FeedConnectionState {
+export interface FeedProgress {
   readonly counts: FeedCounts;
   readonly failure: string | undefined;
 }
 
-/** What is known when nothing more is sent and all that is awaited has come. */
+/** Final report, when nothing more is sent and every answer has come. */
 export interface FeedReport {
   readonly latencies: FeedLatencies;
   readonly rejected: number;
@@ -29,7 +29,7 @@ export interface FeedReport {
   readonly holds: number;
 }
 
-/** What sending took of the process. */
+/** Processor time that sending took. */
 export interface FeedEffort {
   readonly busyShare: number;
   readonly cpuSeconds: number;
@@ -39,11 +39,11 @@ export type FromFeedProcess =
   /** It listens. */
   | { readonly kind: 'ready' }
   | { readonly kind: 'opened' }
-  | { readonly kind: 'state'; readonly state: FeedConnectionState }
+  | { readonly kind: 'state'; readonly state: FeedProgress }
   /** All is sent, or the time is over. */
   | {
       readonly kind: 'ended';
-      readonly state: FeedConnectionState;
+      readonly state: FeedProgress;
       readonly sent: SentTicks;
       readonly effort: FeedEffort;
     }

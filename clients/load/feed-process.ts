@@ -1,10 +1,10 @@
 import { performance } from 'node:perf_hooks';
 import { FeedLoad } from './feed-load.ts';
-import type { FeedEffort, FeedConnectionState, FromFeedProcess, ToFeedProcess } from './feed-process-messages.ts';
+import type { FeedEffort, FeedProgress, FromFeedProcess, ToFeedProcess } from './feed-process-messages.ts';
 import { loadClock } from './load-clock.ts';
 
 // The feeds of a load test, in a process of their own: hundreds of dashboards beside them would make them late, and
-// what is late by the load tool would be told as the gateway's delay. See forked-feeds.ts.
+// the tool's own lateness would be told as the gateway's delay. See forked-feeds.ts.
 
 /** How often the other side is told how far the feeds are. */
 const TELL_MS = 20;
@@ -16,7 +16,7 @@ function tell(message: FromFeedProcess): void {
   if (process.connected) process.send?.(message);
 }
 
-function stateOf(each: FeedLoad): FeedConnectionState {
+function stateOf(each: FeedLoad): FeedProgress {
   return { counts: each.counts(), failure: each.failure?.message };
 }
 
@@ -53,7 +53,7 @@ process.on('message', (message: ToFeedProcess) => {
     tell({ kind: 'failed', message: error instanceof Error ? error.message : String(error) }),
   );
 });
-// A terminal's Ctrl-C comes to both: what was sent is still waited for, so the other side says when it is over.
+// A terminal's Ctrl-C comes to both: frames sent are still waited for, so the other side says when it is over.
 process.on('SIGINT', () => undefined);
 process.on('disconnect', () => {
   const closing = feeds?.[Symbol.asyncDispose]() ?? Promise.resolve();

@@ -2,13 +2,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import type { FeedCounts } from './feed-load.ts';
-import type {
-  FeedEffort,
-  FeedReport,
-  FeedConnectionState,
-  FromFeedProcess,
-  ToFeedProcess,
-} from './feed-process-messages.ts';
+import type { FeedEffort, FeedReport, FeedProgress, FromFeedProcess, ToFeedProcess } from './feed-process-messages.ts';
 import type { LoadClock } from './load-clock.ts';
 import type { LoadPlan } from './load-plan.ts';
 import { SentTally } from './sent-tally.ts';
@@ -27,7 +21,7 @@ export class ForkedFeeds implements AsyncDisposable {
   /** Rejects when nothing more will come. */
   readonly #over: Promise<never>;
   #end: (error: Error) => void = () => undefined;
-  #state: FeedConnectionState = { counts: { sentFrames: 0, ackedFrames: 0, committedFrames: 0 }, failure: undefined };
+  #state: FeedProgress = { counts: { sentFrames: 0, ackedFrames: 0, committedFrames: 0 }, failure: undefined };
   #sent: SentTally;
   #effort: FeedEffort = { busyShare: 0, cpuSeconds: 0 };
 
@@ -57,12 +51,12 @@ export class ForkedFeeds implements AsyncDisposable {
     return this.#state.failure === undefined ? undefined : new Error(this.#state.failure);
   }
 
-  /** What was sent; known when {@link run} has returned. */
+  /** Ticks sent; known when {@link run} has returned. */
   get sent(): SentTally {
     return this.#sent;
   }
 
-  /** What {@link run} took of the process. */
+  /** Processor time that {@link run} took. */
   get effort(): FeedEffort {
     return this.#effort;
   }

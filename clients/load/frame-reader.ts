@@ -8,7 +8,7 @@ const FIN = 0x80;
 const RESERVED = 0x70;
 const MASKED = 0x80;
 
-/** What a server sends that a load test does not read: compressed, fragmented, masked or oversized frames. */
+/** Frame that a load test does not read: compressed, fragmented, masked or oversized. */
 export class UnreadableFrameError extends Error {
   override readonly name = 'UnreadableFrameError';
 }

@@ -12,7 +12,7 @@ export interface LatencySummary {
 
 const MICROS_A_MS = 1_000;
 
-/** Below it what is recorded is counted by the microsecond first: the histogram takes ten times as long. */
+/** Below it values are counted by the microsecond first: the histogram takes ten times as long. */
 const COUNTED_MICROS = 1 << 16;
 
 /** Latencies in an HDR histogram: microseconds inside, three significant digits, no bound. */

@@ -4,8 +4,8 @@ import { parseIsoMicros } from '../../src/market/tick.ts';
 import type { CodecName } from '../../src/protocol/version.ts';
 import { LOAD_SYMBOL_PREFIX } from './load-ticks.ts';
 
-/** What a subscriber of a load test makes of the messages it gets. */
-export interface LiveSink {
+/** Receiver of the messages that a scan finds. */
+export interface ScanSink {
   /** A tick of this load test: number of the symbol, number of the tick (its volume), its time. */
   tick(symbol: number, tick: number, timeMicros: number, price: number): void;
   /** Ticks that this subscriber did not get, said by the gateway. */
@@ -25,7 +25,7 @@ const TRADE_HEAD = { start: 0x85_a1_54_a1, middle: 0x74_a1, last: 0x53, length: 
  * our gateway writes them is read without building anything; any other form is read in the general way.
  * @throws {BadFrameError} where it is no message of the protocol
  */
-export function scanLive(bytes: Buffer, codec: CodecName, sink: LiveSink): void {
+export function scanLive(bytes: Buffer, codec: CodecName, sink: ScanSink): void {
   if (codec === 'json') return scanJson(bytes, sink);
   const reader = new MsgpackReader(bytes);
   for (let left = reader.arrayHeader(); left > 0; left--) {
@@ -36,7 +36,7 @@ export function scanLive(bytes: Buffer, codec: CodecName, sink: LiveSink): void 
 }
 
 /** Reads a trade at `pos` as our gateway writes it. @returns where it ends, or 0 where something else stands */
-function scanTrade(bytes: Buffer, view: DataView, pos: number, sink: LiveSink): number {
+function scanTrade(bytes: Buffer, view: DataView, pos: number, sink: ScanSink): number {
   // Shortest: head 7, symbol 1, price 11, volume 3, time 12.
   if (pos + 34 > bytes.length) return 0;
   if (view.getUint32(pos) !== TRADE_HEAD.start || view.getUint16(pos + 4) !== TRADE_HEAD.middle) return 0;
@@ -92,7 +92,7 @@ function readMap(reader: MsgpackReader): Record<string, unknown> {
   return message;
 }
 
-function scanJson(bytes: Buffer, sink: LiveSink): void {
+function scanJson(bytes: Buffer, sink: ScanSink): void {
   const messages: unknown = JSON.parse(bytes.toString());
   if (!Array.isArray(messages)) return;
   for (const each of messages) {
@@ -100,7 +100,7 @@ function scanJson(bytes: Buffer, sink: LiveSink): void {
   }
 }
 
-function dispatch(message: Readonly<Record<string, unknown>>, sink: LiveSink): void {
+function dispatch(message: Readonly<Record<string, unknown>>, sink: ScanSink): void {
   const { T, S, p, s, t } = message;
   if (T === 'gap') return sink.gap(Number(message['dropped'] ?? 0));
   if (T !== 't') return sink.other(message);

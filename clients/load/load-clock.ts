@@ -3,7 +3,7 @@ import { performance } from 'node:perf_hooks';
 export interface LoadClock {
   /** Milliseconds, never going back; the same in all processes of the machine. */
   readonly nowMs: () => number;
-  /** What to add to `nowMs` for milliseconds since the epoch. */
+  /** Added to `nowMs` it gives milliseconds since the epoch. */
   readonly originMs: number;
 }
 

@@ -1,6 +1,6 @@
 import type { CodecName } from '../../src/protocol/version.ts';
 
-/** What a load test does. */
+/** Plan of a load test. */
 export interface LoadPlan {
   /** The gateway, as `http://host:port`. */
   readonly url: string;
@@ -39,8 +39,8 @@ export function scheduleOf(plan: LoadPlan): LoadSchedule {
 }
 
 /**
- * When a frame is due, counted from the start: the frames of all feeds follow each other evenly. Latencies are counted
- * from this instant, whenever the frame really left, so that a sender which is held up cannot hide what it waited.
+ * When a frame is due, counted from the start: the frames of all feeds follow each other evenly. Against coordinated
+ * omission latencies are counted from this instant, even where the frame left later.
  */
 export function dueMsOf(frame: number, schedule: LoadSchedule): number {
   return frame * schedule.intervalMs;

@@ -19,7 +19,7 @@ export interface LoadResult {
   readonly ackMs: LatencySummary;
   readonly committedMs: LatencySummary;
   readonly deliveryMs: LatencySummary;
-  /** What the load test itself took: it should be small, or it measures itself. */
+  /** Cost of the load test itself: it should be small, or it measures itself. */
   readonly ownLagMs: LatencySummary;
   readonly ownBusyShare: number;
   readonly ownCpuSeconds: number;

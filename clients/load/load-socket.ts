@@ -20,7 +20,7 @@ const MAX_HEAD_BYTES = 16 * 1024;
 const HEAD_END = '\r\n\r\n';
 const ABNORMAL_CLOSURE = 1006;
 const NO_STATUS = 1005;
-/** All sockets read into this memory, one after the other: what is read is dealt with before the next read. */
+/** Read memory of all sockets, one after the other: each read is dealt with before the next one. */
 const READ_MEMORY = Buffer.allocUnsafe(64 * 1024);
 
 /**
@@ -34,7 +34,7 @@ export class LoadSocket {
   readonly #onFrameRead = (opcode: number, payload: Buffer): void => this.#onFrame(opcode, payload);
   readonly #key = randomBytes(16).toString('base64');
   readonly #frames = new FrameReader();
-  /** What has come of the answer to the upgrade; undefined behind it. */
+  /** Bytes so far of the answer to the upgrade; undefined behind it. */
   #head: Buffer | undefined = Buffer.alloc(0);
   #isEnded = false;
 
@@ -96,7 +96,7 @@ export class LoadSocket {
     }
   }
 
-  /** @returns what stands behind the head; undefined while it is not whole, or is a refusal */
+  /** @returns the bytes behind the head; undefined while it is not whole, or is a refusal */
   #readHead(before: Buffer, bytes: Buffer): Buffer | undefined {
     const head = Buffer.concat([before, bytes]);
     this.#head = head;

@@ -2,7 +2,7 @@ import { pack } from 'msgpackr';
 import type { CodecName } from '../../src/protocol/version.ts';
 import { SUBPROTOCOL_JSON, SUBPROTOCOL_MSGPACK } from '../../src/protocol/version.ts';
 import type { Latency } from './latency.ts';
-import { type LiveSink, scanLive } from './live-scan.ts';
+import { type ScanSink, scanLive } from './live-scan.ts';
 import type { LoadClock } from './load-clock.ts';
 import { LoadSocket } from './load-socket.ts';
 import { loadFingerprint, loadPriceOf, loadSymbol, loadSymbolOf } from './load-ticks.ts';
@@ -26,10 +26,10 @@ export interface SubscriberOptions {
 const SUBSCRIBE_LIMIT_MS = 20_000;
 
 /**
- * One dashboard of a load test: a bare WebSocket that counts what it gets. Of each tick it checks that symbol, price
+ * One dashboard of a load test: a bare WebSocket that counts its ticks. Of each tick it checks that symbol, price
  * and number belong together; of all of them, by a fingerprint, that they are those that were sent.
  */
-export class LoadSubscriber implements LiveSink {
+export class LoadSubscriber implements ScanSink {
   readonly symbols: readonly number[] | undefined;
   // Fields, not the options: they are read for every message, and options come in shapes of their own.
   readonly #codec: CodecName;
@@ -147,7 +147,7 @@ export class LoadSubscriber implements LiveSink {
   }
 
   other(message: Readonly<Record<string, unknown>>): void {
-    // A token has been judged with the upgrade, so the first message is the time to speak.
+    // The token came with the upgrade, so the first message is the time to subscribe.
     if (message['T'] === 'success' && message['msg'] === 'connected') this.#subscribe();
     else if (message['T'] === 'subscription') this.#isReady?.();
     else if (message['T'] === 'error') {

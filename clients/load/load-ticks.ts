@@ -1,7 +1,7 @@
 import type { Tick } from '../../src/market/tick.ts';
 import { mix32 } from '../simulator/random.ts';
 
-/** What every symbol of a load test begins with; nothing else does. */
+/** Prefix of every symbol of a load test, and of no other. */
 export const LOAD_SYMBOL_PREFIX = 'LOAD-';
 
 const PRICES = 100_000;
@@ -19,7 +19,7 @@ export function loadPriceOf(tick: number): number {
   return ((mix32(tick ^ 0x5bd1_e995) % PRICES) + 1) / 100;
 }
 
-/** Spread of a tick's number: sums of these tell whether two sets of ticks are the same, in whatever order they came. */
+/** Spread of a tick's number: sums of these tell whether two sets of ticks are the same, in any order. */
 export function loadFingerprint(tick: number): number {
   return mix32(tick ^ 0x2545_f491) | 0;
 }

@@ -1,6 +1,6 @@
 import type { TickChecksum } from './sent-tally.ts';
 
-/** What one side sent and the other got, as far as verdicts need it. Counts of ticks. */
+/** Figures of both sides, as far as the verdict needs them. Counts of ticks. */
 export interface Reconciliation {
   readonly sent: number;
   /** Frames that were due and not sent when the time was over. */
@@ -12,7 +12,7 @@ export interface Reconciliation {
   readonly interruptions: number;
   /** How often a feed's memory was full. */
   readonly holds: number;
-  /** How late, at the 99th percentile, this program handed over what was due and could be taken. */
+  /** How late, at the 99th percentile, this program handed over frames that were due and could be taken. */
   readonly ownLagMs: number;
   readonly subscribers: readonly SubscriberRecord[];
 }

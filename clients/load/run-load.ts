@@ -22,7 +22,7 @@ export interface LoadProgress {
 
 export interface LoadHooks {
   readonly onProgress?: (progress: LoadProgress) => void;
-  /** Ends the sending early; what was sent is still waited for and reconciled. */
+  /** Ends the sending early; ticks sent are still waited for and reconciled. */
   readonly signal?: AbortSignal;
   /** How long the gateway may take to open all feeds; a feed by itself would go on trying for ever. Default 15 s. */
   readonly openLimitMs?: number;
@@ -36,7 +36,7 @@ const MICROS_A_SECOND = 1_000_000;
 
 /**
  * Runs a load test against a gateway: opens subscribers and feeds, sends by the clock, waits until everything has
- * arrived, and compares what was sent with what arrived.
+ * arrived, and reconciles the ticks sent with those that arrived.
  * @throws {Error} when the gateway cannot be reached, or refuses a feed or a subscriber
  */
 export async function runLoad(plan: LoadPlan, hooks: LoadHooks = {}): Promise<LoadResult> {

@@ -1,6 +1,6 @@
 import { loadFingerprint, loadSymbolOf } from './load-ticks.ts';
 
-/** Checksum of a set of ticks, whatever their order: how many, and the sum of their fingerprints. */
+/** Checksum of a set of ticks in any order: how many, and the sum of their fingerprints. */
 export interface TickChecksum {
   readonly count: number;
   readonly fingerprint: number;
@@ -12,7 +12,7 @@ export interface SentTicks {
   readonly fingerprints: Int32Array;
 }
 
-/** What was sent, by symbol: from this follows what each subscriber must have got. Pure. */
+/** Ticks sent, by symbol: from them follows the checksum that each subscriber must have. Pure. */
 export class SentTally {
   #counts: Float64Array;
   #fingerprints: Int32Array;

@@ -65,7 +65,7 @@ export function simulateSession(options: SessionOptions): Generator<SimulatedTic
 }
 
 /**
- * Continuous trading at an even pace that never ends, from an instant on: a market that is open whenever it is looked at.
+ * Continuous trading at an even pace that never ends, from an instant on: a market that is always open.
  * @throws {SimulationError} on an option that cannot be followed
  */
 export function simulateContinuous(options: ContinuousOptions): Generator<SimulatedTick, never> {

@@ -22,7 +22,7 @@ export interface PaceOptions extends PaceClock {
   readonly signal?: AbortSignal;
 }
 
-/** How an item says when it happened, and how it looks when that is moved. */
+/** Accessors of an item's time: reads it, and makes a copy with another one. */
 export interface Timed<T> {
   readonly timeMicros: (item: T) => number;
   /**
@@ -34,7 +34,7 @@ export interface Timed<T> {
 
 /**
  * Hands items over when they are due, in batches, the first at once. An item older than one before it is due at once. A
- * slow consumer puts nothing off: what became due meanwhile comes at once, so a lag shows as age of the ticks.
+ * slow consumer puts nothing off: items that became due meanwhile come at once, so a lag shows as age of the ticks.
  * @throws {RangeError} when the speed is not above 0
  */
 export async function* pace<T>(
@@ -85,7 +85,7 @@ function scheduleFrom(nowMicros: () => number, speed: number): (timeMicros: numb
   };
 }
 
-/** What a simulated tick's time means: that of the session, or (for a demo) the wall clock. */
+/** Meaning of a simulated tick's time: that of the session, or (for a demo) the wall clock. */
 export type TickStamp = 'session' | 'wall';
 
 /** Paces simulated ticks; see `pace`. */

@@ -8,7 +8,7 @@ const FAIR_VALUE_CHANGES_EVERY = 400;
 const REVERSION = 0.03;
 const STEP = 0.0003;
 const MIN_STEP_TICKS = 0.6;
-/** What half of the trades are below, in pounds. */
+/** Median value of a trade, in pounds. */
 const MEDIAN_TURNOVER = 6_000;
 const TURNOVER_SPREAD = 1.2;
 const MAX_TRADE_SHARES = 5_000_000;

@@ -1,4 +1,4 @@
-/** An option of the simulator that cannot be followed: the message names it, `remedy` says what would do. */
+/** An option of the simulator that cannot be followed: the message names it, `remedy` a value that can. */
 export class SimulationError extends Error {
   override readonly name = 'SimulationError';
   readonly remedy: string;

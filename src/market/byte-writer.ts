@@ -18,12 +18,12 @@ export class ByteWriter {
     this.#length = 0;
   }
 
-  /** What was written, valid until something else is. */
+  /** View of the bytes written, valid until the next write. */
   view(): Buffer {
     return this.#bytes.subarray(0, this.#length);
   }
 
-  /** A copy of what was written, safe to keep. */
+  /** A copy of the bytes written, safe to keep. */
   copy(): Buffer {
     return Buffer.from(this.#bytes.subarray(0, this.#length));
   }

@@ -36,7 +36,7 @@ export class LastPrices {
     }
   }
 
-  /** Stored ticks: they count where they are newer than what is known. */
+  /** Stored ticks: each counts where it is newer than the known one. */
   merge(ticks: readonly LastTick[]): void {
     for (const { symbol, timeMicros, price, volume } of ticks) {
       const bytes = Buffer.from(symbol, 'latin1');

@@ -40,7 +40,7 @@ export class MinuteCloser {
 
   /**
    * Rows of the bars table after a flush, in any order.
-   * @returns what is over now, and what changed afterwards; the market's own order of minutes
+   * @returns minutes that are over now, and those that changed afterwards, in the market's order of minutes
    */
   take(bars: readonly MinuteBar[], nowMs: number): BarEvent[] {
     const events: BarEvent[] = [];
@@ -53,7 +53,7 @@ export class MinuteCloser {
     return events;
   }
 
-  /** What is over because nothing comes any more. */
+  /** Minutes that are over because nothing comes any more. */
   tick(nowMs: number): BarEvent[] {
     const events: BarEvent[] = [];
     this.#closeDue(nowMs, events);
@@ -62,7 +62,7 @@ export class MinuteCloser {
 
   /**
    * Rows read from the store, because flushes may have been missed: at the start, and after a lost connection.
-   * @returns what is over, and what has changed since it was told
+   * @returns minutes that are over, and those that have changed since they were told
    */
   catchUp(bars: readonly MinuteBar[], nowMs: number): BarEvent[] {
     const news = bars.filter(({ symbol, minuteMicros, trades }) => {

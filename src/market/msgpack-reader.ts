@@ -10,11 +10,11 @@ export function timestampMicros(seconds: number, nanoseconds: number): number {
 }
 
 /**
- * Reads msgpack piece by piece under the direction of a schema. Nothing is built from what a message claims about
- * itself: a header that promises 2^32 elements costs nothing until the elements are there.
+ * Pull parser of msgpack, directed by a schema. Nothing is built from the claims of a message: a header that promises
+ * 2^32 elements costs nothing until the elements are there.
  *
  * Format: https://github.com/msgpack/msgpack/blob/master/spec.md
- * @throws {BadFrameError} from every method, where the bytes are not what is asked for.
+ * @throws {BadFrameError} from every method, where the next bytes are of another type.
  */
 export class MsgpackReader {
   readonly bytes: Buffer;

@@ -4,10 +4,11 @@ const SLOT_WORDS = 4;
 const WORD_BYTES = 8;
 
 /**
- * Gives each distinct symbol a small number. Grows with the symbols seen; start a new one to forget.
+ * Interns symbols: an open-addressing hash table that gives each distinct symbol a small number. It grows with the
+ * symbols seen; start a new one to forget.
  *
- * A symbol is looked up once a tick, and of thousands of symbols the next one is seldom in the processor's cache: what
- * a slot holds in itself is enough to tell symbols of up to eight bytes apart.
+ * Each tick costs one probe, and of thousands of symbols the next one is seldom in the processor's cache: a slot itself
+ * holds enough to tell symbols of up to eight bytes apart.
  */
 export class SymbolTable {
   readonly names: string[] = [];
@@ -22,7 +23,7 @@ export class SymbolTable {
     let low = 0;
     let hash = length;
     for (let at = start; at < end; at++) {
-      // Of what falls out of the two words the hash takes note.
+      // The hash takes in the bytes that fall out of the two words.
       if (at - start >= WORD_BYTES) hash = Math.imul(hash, 31) + high;
       high = (high << 8) | (low >>> 24);
       low = (low << 8) | (bytes[at] ?? 0);

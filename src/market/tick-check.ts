@@ -21,14 +21,14 @@ import {
 
 /** A tick of a frame that is not stored among the ticks. */
 export interface RejectedTick {
-  /** Place in the frame as the feed sent it, from 0. */
+  /** Index in the frame as the feed sent it, from 0. */
   readonly index: number;
   readonly reason: RejectReason;
   /** The row as it came: msgpack bytes, or JSON text. */
   readonly raw: Buffer;
 }
 
-/** A frame's ticks after the check: what goes into the buffer. */
+/** A frame's ticks after the check, as they go into the buffer. */
 export interface CheckedTicks {
   /**
    * Canonical rows: a msgpack array of `[symbol, price, volume, timeMicros]`, every one valid, time always an integer.
@@ -53,7 +53,7 @@ export class FrameTooLargeError extends Error {
   override readonly name = 'FrameTooLargeError';
 }
 
-/** One row while it is being looked at; reused, so that a good frame allocates nothing per tick. */
+/** One row during its check; reused, so that a good frame allocates nothing per tick. */
 class RowUnderCheck {
   symbolStart = 0;
   symbolEnd = 0;
@@ -74,8 +74,8 @@ export class TickChecker {
   readonly #rewritten = new ByteWriter();
 
   /**
-   * Reads a msgpack array of rows at the reader's place and leaves the reader behind it.
-   * @throws {BadFrameError} where the structure is wrong (what is wrong inside a tick is in `rejected` instead)
+   * Reads a msgpack array of rows at the reader's position and leaves the reader behind it.
+   * @throws {BadFrameError} where the structure is wrong; a tick with a wrong value is in `rejected` instead
    * @throws {FrameTooLargeError}
    */
   checkMsgpack(reader: MsgpackReader, options: TickCheckOptions): CheckedTicks {

@@ -5,7 +5,7 @@ import { SymbolTable } from './symbol-table.ts';
 
 const INITIAL_ROWS = 4_096;
 
-/** Ticks as columns, in the order they were appended: what a batch is before it is encoded. */
+/** Columns of ticks, in the order they were appended: the form of a batch before it is encoded. */
 export class TickColumns {
   readonly symbolTable: SymbolTable;
   symbol: Int32Array = new Int32Array(INITIAL_ROWS);

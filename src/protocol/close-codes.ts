@@ -14,7 +14,7 @@ export const CloseCode = {
   slow: 4008,
   /** Two pings went unanswered. */
   noPong: 4012,
-  /** Another connection speaks for the feed now, or this one lost its place in a way `reopen` does not mend. */
+  /** Another connection speaks for the feed now, or this one lost its state in a way `reopen` does not mend. */
   sessionLost: 4023,
   /** Too much, too fast. */
   rate: 4029,

@@ -19,9 +19,9 @@ interface Kept<F> {
 }
 
 /**
- * A feed's side of the delivery contract, as pure rules: what is kept, what is sent next, what an answer frees.
+ * Outbox of a feed: its side of the delivery contract, as pure rules for keeping, sending and freeing frames.
  * Frames are kept until `committed`, and a grace after it; a frame once sent never changes; after every `opened` the
- * feed goes on behind what the buffer holds, and what it cannot supply any more is declared by a skip.
+ * feed goes on behind the buffer's last frame, and frames that it cannot supply any more are declared by a skip.
  *
  * Kept frames form a chain: each `prev` is the `seq` before it. No clock: time is passed in.
  */
@@ -51,8 +51,8 @@ export class FeedOutbox<F extends OutboxFrame> {
   }
 
   /**
-   * Where this process began to number: the `have` of its opens. What stands above it was written by this process, or
-   * by a second program of the same name. (The highest seq told accepted would not do: after the buffer lost frames
+   * Where this process began to number: the `have` of its opens. Frames above it were written by this process, or by
+   * a second program of the same name. (The highest seq told accepted would not do: after the buffer lost frames
    * another program may have used their numbers.)
    */
   get have(): number {
@@ -82,7 +82,7 @@ export class FeedOutbox<F extends OutboxFrame> {
   }
 
   /**
-   * Takes a frame of a journal back, before the first open. The oldest one begins the chain, and what we claim. Where
+   * Takes a frame of a journal back, before the first open. The oldest one begins the chain, and our claim. Where
    * the journal has a hole (its machine died before it was written) the hole is declared.
    */
   restore(frame: F): void {
@@ -106,7 +106,7 @@ export class FeedOutbox<F extends OutboxFrame> {
     return next.frame;
   }
 
-  /** `committed`: frees what is past its grace. @returns seq up to which everything is durable */
+  /** `committed`: frees frames past their grace. @returns seq up to which everything is durable */
   committedUpTo(seq: number, nowMs: number): number {
     let entry = this.#kept[this.#committedEnd];
     while (entry !== undefined && entry.frame.seq <= seq) {
@@ -124,18 +124,19 @@ export class FeedOutbox<F extends OutboxFrame> {
   }
 
   /**
-   * `opened`: decides where to go on. A gap that cannot be supplied becomes a skip frame at the head of what is sent.
-   * @returns `conflict` when the place lies inside one of our frames: another program numbered this feed differently
+   * `opened`: decides where to go on. A gap that cannot be supplied becomes a skip frame at the head of the
+   * frames to send.
+   * @returns `conflict` when `accepted` lies inside one of our frames: another program numbered this feed differently
    */
   opened(accepted: number, committed: number, nowMs: number): 'go-on' | 'conflict' {
     this.#start ??= accepted;
-    // Frames after a place that moved back (a restored database) count as never committed.
+    // Frames after a position that moved back (a restored database) count as never committed.
     this.#committed = Math.min(this.#committed, accepted);
     const from = this.#kept.findIndex((entry) => entry.frame.seq > accepted);
     const start = from < 0 ? this.#kept.length : from;
     let first = this.#kept[start]?.frame;
     if (first?.skip === true && first.prev < accepted) {
-      // A gap declared once, of which the database that came back holds a part: what is still missing is declared.
+      // Of a gap declared once the database that came back holds a part: the rest is declared.
       first = this.#makeSkip(accepted, first.seq);
       this.#kept[start] = { frame: first, committedAtMs: 0 };
     }
@@ -166,7 +167,7 @@ export class FeedOutbox<F extends OutboxFrame> {
     this.#kept.splice(at, 0, { frame: this.#makeSkip(to, next), committedAtMs: 0 });
   }
 
-  /** Everything from `start` on is unsent; what was committed of it is uncommitted again. */
+  /** Everything from `start` on is unsent, and no longer committed. */
   #restartAt(start: number): void {
     this.#committedEnd = Math.min(this.#committedEnd, start);
     this.#sentEnd = start;

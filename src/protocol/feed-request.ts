@@ -4,7 +4,7 @@ import type { CheckedTicks, TickChecker, TickCheckOptions } from '../market/tick
 import { MAX_SEQ } from '../market/tick.ts';
 import type { CodecName } from './version.ts';
 
-/** What a feed may send, parsed. Field meanings: PROTOCOL.md. */
+/** Messages of a feed, parsed. Field meanings: PROTOCOL.md. */
 export type FeedRequest =
   | { readonly action: 'auth'; readonly token: string }
   | OpenRequest

@@ -1,6 +1,6 @@
 /**
  * A feed's state in Redis: how far the stream holds it, and which open may append. A cache: it may be lost at any time,
- * because feeds still hold what is not committed. Readers take a `Pick<>` of it.
+ * because feeds still hold every frame not committed. Readers take a `Pick<>` of it.
  */
 export interface FeedState {
   /** Run id of the Redis server that the state belongs to; empty where only a nonce is written. */
@@ -9,11 +9,11 @@ export interface FeedState {
   readonly generation: string;
   /** Seq of the last frame in the stream. */
   readonly position: number;
-  /** Highest seq shown to dashboards; the field `published` in Redis. */
+  /** Highest seq delivered to dashboards; the field `published` in Redis. */
   readonly shownUpTo: number;
   /** The open that may append; empty after its connection ended. */
   readonly session: string;
-  /** Who opened last, and for the how-many-th time. */
+  /** Instance that opened last, and the number of that open. */
   readonly instance: string;
   readonly attempt: number;
   /** Instance that wrote the last frame. */
@@ -22,7 +22,7 @@ export interface FeedState {
   readonly nonce: string;
 }
 
-/** Who opens a feed; see PROTOCOL.md, `open`. */
+/** Claim of an open; see PROTOCOL.md, `open`. */
 export interface OpenClaim {
   readonly session: string;
   readonly instance: string;

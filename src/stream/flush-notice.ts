@@ -9,7 +9,7 @@ export interface CommittedFeed {
   readonly seq: number;
 }
 
-/** What the coordinator publishes after each COMMIT. */
+/** Notice that the coordinator publishes after each COMMIT. */
 export interface FlushNotice {
   readonly feeds: readonly CommittedFeed[];
   readonly rows: number;

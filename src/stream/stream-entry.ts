@@ -4,20 +4,20 @@ import { reasonIndex, type RejectedTick } from '../market/tick-check.ts';
 import { REJECT_REASONS } from '../market/tick.ts';
 
 /**
- * What one entry of the Redis stream carries in its field `d`, and what is published with it: a run of consecutive
+ * Payload of one entry of the Redis stream, its field `d`, also published on the live channel: a run of consecutive
  * frames of one feed.
  *
  * Layout (varint = unsigned LEB128, text = varint length + UTF-8):
  *
  *     1 byte   format version, 2
- *     1 byte   flags: 1 = live (shown to dashboards)
+ *     1 byte   flags: 1 = live (delivered to dashboards)
  *     text     feed
  *     text     writer: the instance that sent the frames
  *     varint   prev: the seq before the first frame
  *     varint   acceptedAt: milliseconds since the epoch, the gateway's clock
  *     varint   number of frames, then for each:
- *       varint   8 × ticks, + 1 for a skip (which has no ticks), + 2 where ticks were rejected, + 4 where numbers were
- *                left out: what most frames have none of costs them nothing
+ *       varint   8 × ticks, + 1 for a skip (which has no ticks), + 2 where ticks were rejected, + 4 where seqs were
+ *                left out: most frames have none of these, and pay nothing for them
  *       varint   (+ 4) seq − prev; else it is 1
  *       varint   bytes of its rows
  *       varint   (+ 2) number of rejected ticks, then for each: varint index, 1 byte reason, varint length, raw bytes
@@ -26,7 +26,7 @@ import { REJECT_REASONS } from '../market/tick.ts';
 export interface EntryFrame {
   readonly seq: number;
   readonly prev: number;
-  /** A declared gap (`skip`): prev and seq bound what the feed cannot supply. */
+  /** A declared gap (`skip`): prev and seq bound the frames that the feed cannot supply. */
   readonly skip: boolean;
   readonly count: number;
   readonly rows: Buffer;
@@ -135,7 +135,7 @@ function readRejected(input: EntryReader): RejectedTick[] {
   return rejected;
 }
 
-/** A `skip` as a frame: no ticks, only the bounds of what is missing. */
+/** A `skip` as a frame: no ticks, only the bounds of the gap. */
 export function skipFrame(to: number, next: number): EntryFrame {
   return { prev: to, seq: next, skip: true, count: 0, rows: NO_ROWS, rejected: [] };
 }

@@ -44,12 +44,12 @@ test('whole numbers and lags', () => {
 
 test('the pulse counts a second, and leaves out what is of another day', () => {
   const pulse = new LivePulse();
-  assert.ok(pulse.look(5_000));
+  assert.ok(pulse.rollOver(5_000));
   for (const lagMs of [5, 1, 9, -3, 86_400_000]) pulse.tick(lagMs);
-  assert.is(pulse.look(5_999), false);
-  assert.ok(pulse.look(7_000));
+  assert.is(pulse.rollOver(5_999), false);
+  assert.ok(pulse.rollOver(7_000));
   assert.equal([pulse.ticksPerSecond, pulse.lagMs], [2.5, 5]);
-  assert.ok(pulse.look(8_000));
+  assert.ok(pulse.rollOver(8_000));
   assert.equal([pulse.ticksPerSecond, pulse.lagMs], [0, undefined]);
 });
 
