@@ -1,3 +1,4 @@
+import { type Clock, SYSTEM_CLOCK } from '../base/clock.ts';
 import { describeError } from '../errors.ts';
 import { fanoutLogger } from '../logger.ts';
 import { LastPrices } from '../market/last-prices.ts';
@@ -26,26 +27,28 @@ export class LastPriceBoard implements Disposable {
   readonly #prices: LastPrices;
   readonly #scratch: TickColumns;
   readonly #onLoaded: () => void;
+  readonly #clock: Clock;
   /** Symbols whose stored price is newer than the one known here. */
   readonly #outdated = new Set<string>();
   #isLoaded = false;
   #isDisposed = false;
   #refreshedMs = 0;
-  #retryTimer: NodeJS.Timeout | undefined;
-  #waitTimer: NodeJS.Timeout | undefined;
+  #cancelRetry: (() => void) | undefined;
+  #cancelWait: (() => void) | undefined;
 
   /** @param onLoaded prices are known from now on, or as good as they will be for a while */
-  constructor(store: LivePrices, symbols: SymbolTable, onLoaded: () => void) {
+  constructor(store: LivePrices, symbols: SymbolTable, onLoaded: () => void, clock: Clock = SYSTEM_CLOCK) {
     this.#store = store;
     this.#prices = new LastPrices(symbols);
     this.#scratch = new TickColumns(symbols);
     this.#onLoaded = onLoaded;
+    this.#clock = clock;
   }
 
   [Symbol.dispose](): void {
     this.#isDisposed = true;
-    clearTimeout(this.#retryTimer);
-    clearTimeout(this.#waitTimer);
+    this.#cancelRetry?.();
+    this.#cancelWait?.();
   }
 
   get isLoaded(): boolean {
@@ -53,13 +56,13 @@ export class LastPriceBoard implements Disposable {
   }
 
   start(): void {
-    this.#waitTimer = setTimeout(() => this.#loaded(), LOAD_WAIT_MS);
+    this.#cancelWait = this.#clock.after(LOAD_WAIT_MS, () => this.#loaded());
     void this.load();
   }
 
   /** Loads all last prices, and tries again until it can. */
   async load(): Promise<void> {
-    clearTimeout(this.#retryTimer);
+    this.#cancelRetry?.();
     try {
       const ticks = await this.#store.lastTicks();
       if (this.#isDisposed) return;
@@ -68,7 +71,8 @@ export class LastPriceBoard implements Disposable {
     } catch (error) {
       if (this.#isDisposed) return;
       fanoutLogger.warn({ cause: describeError(error) }, 'last prices cannot be loaded for now');
-      this.#retryTimer = setTimeout(() => void this.load(), RETRY_MS);
+      this.#cancelRetry?.();
+      this.#cancelRetry = this.#clock.after(RETRY_MS, () => void this.load());
     }
   }
 
@@ -115,7 +119,7 @@ export class LastPriceBoard implements Disposable {
   }
 
   #loaded(): void {
-    clearTimeout(this.#waitTimer);
+    this.#cancelWait?.();
     if (this.#isLoaded) return;
     this.#isLoaded = true;
     this.#onLoaded();

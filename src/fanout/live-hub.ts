@@ -1,3 +1,4 @@
+import { type Clock, SYSTEM_CLOCK } from '../base/clock.ts';
 import { fanoutLogger } from '../logger.ts';
 import { SymbolTable } from '../market/symbol-table.ts';
 import { replyFrame, wireTime } from '../protocol/live-reply.ts';
@@ -23,6 +24,8 @@ export interface LiveHubOptions {
   readonly observer: FanoutObserver;
   /** Longest time that live ticks stay pending under load. */
   readonly coalesceMs: number;
+  /** The system's where left out. */
+  readonly clock?: Clock;
 }
 
 const HEARTBEAT_MS = 5_000;
@@ -36,6 +39,7 @@ export class LiveHub implements LiveSink, Disposable {
   /** Follows the stream: pub/sub messages and the state of the subscription go in here. */
   readonly stream: StreamFollower;
   readonly #observer: FanoutObserver;
+  readonly #clock: Clock;
   readonly #subscribers = new Set<LiveSubscriber>();
   readonly #feedAges = new FeedAges();
   readonly #board: LastPriceBoard;
@@ -43,27 +47,28 @@ export class LiveHub implements LiveSink, Disposable {
   readonly #delivery: TickDelivery;
   readonly #catchUp: CatchUp;
   #whenReady: Array<() => void> = [];
-  #clock: NodeJS.Timeout | undefined;
+  #stopClock: (() => void) | undefined;
 
-  constructor({ tail, prices, observer, coalesceMs }: LiveHubOptions) {
+  constructor({ tail, prices, observer, coalesceMs, clock = SYSTEM_CLOCK }: LiveHubOptions) {
     const symbolTable = new SymbolTable();
     this.#observer = observer;
-    this.stream = new StreamFollower(tail, this);
-    this.#board = new LastPriceBoard(prices, symbolTable, () => this.#becomeReady());
-    this.#bars = new BarDelivery(prices, this.#subscribers, Date.now());
-    this.#delivery = new TickDelivery({ symbolTable, observer, coalesceMs });
-    this.#catchUp = new CatchUp({ tail, observer, symbolTable, stream: this.stream, delivery: this.#delivery });
+    this.#clock = clock;
+    this.stream = new StreamFollower(tail, this, clock);
+    this.#board = new LastPriceBoard(prices, symbolTable, () => this.#becomeReady(), clock);
+    this.#bars = new BarDelivery(prices, this.#subscribers, clock);
+    this.#delivery = new TickDelivery({ symbolTable, observer, coalesceMs, clock });
+    this.#catchUp = new CatchUp({ tail, observer, symbolTable, stream: this.stream, delivery: this.#delivery, clock });
   }
 
   /** Loads last prices and starts the clock. The stream is followed from the first subscription to the channel on. */
   start(): void {
-    this.#clock ??= setInterval(() => this.#onClock(Date.now()), CLOCK_MS);
+    this.#stopClock ??= this.#clock.every(CLOCK_MS, () => this.#onClock(this.#clock.now()));
     this.#board.start();
     void this.#bars.loadMissed();
   }
 
   [Symbol.dispose](): void {
-    clearInterval(this.#clock);
+    this.#stopClock?.();
     this.stream[Symbol.dispose]();
     this.#delivery[Symbol.dispose]();
     this.#catchUp[Symbol.dispose]();
@@ -116,7 +121,7 @@ export class LiveHub implements LiveSink, Disposable {
 
   /** A flush was committed: its bars and acknowledgements go to the dashboards. */
   onFlushNotice(notice: FlushNotice): void {
-    this.#bars.onFlushed(notice.bars, Date.now());
+    this.#bars.onFlushed(notice.bars, this.#clock.now());
     this.#board.onFlushed(notice.bars);
     for (const subscriber of this.#subscribers) subscriber.sendFlush(notice);
   }

@@ -35,3 +35,8 @@ export function entryBytes(seq: number, ticks: readonly Tick[] = []): Buffer {
 export function liveEntry(liveSeq: number, dataBytes: number): RawLiveEntry {
   return { id: `${liveSeq}-0`, liveSeq, shownUpTo: 0, data: Buffer.alloc(dataBytes) };
 }
+
+/** A tick whose time grows with its price. */
+export function tickOf(symbol: string, price: number): Tick {
+  return { symbol, price, volume: 1, timeMicros: 1_764_000_000_000_000 + price };
+}

@@ -5,7 +5,7 @@ import { WebSocket } from 'ws';
 /** A message of the live endpoint as it came, decoded and otherwise untouched. */
 export type RawMessage = Readonly<Record<string, unknown>> & { readonly T: string };
 
-/** A dashboard without any library: what it got is judged as it stood on the wire. */
+/** A dashboard without any library: messages are kept as they stood on the wire. */
 export interface RawLiveClient {
   /** Every message so far, arrays unpacked. */
   readonly messages: RawMessage[];

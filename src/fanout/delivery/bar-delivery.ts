@@ -1,3 +1,4 @@
+import { type Clock, SYSTEM_CLOCK } from '../../base/clock.ts';
 import { RowList } from '../../base/row-list.ts';
 import { describeError } from '../../errors.ts';
 import { fanoutLogger } from '../../logger.ts';
@@ -23,21 +24,23 @@ const MAX_BARS_BACK_MS = 60 * MINUTE_MS;
 export class BarDelivery implements Disposable {
   readonly #prices: LivePrices;
   readonly #subscribers: Iterable<LiveSubscriber>;
+  readonly #clock: Clock;
   readonly #minutes = new MinuteCloser();
   /** Up to when flush notices are known to have come. */
   #heardMs: number;
-  #retryTimer: NodeJS.Timeout | undefined;
+  #cancelRetry: (() => void) | undefined;
   #isDisposed = false;
 
-  constructor(prices: LivePrices, subscribers: Iterable<LiveSubscriber>, nowMs: number) {
+  constructor(prices: LivePrices, subscribers: Iterable<LiveSubscriber>, clock: Clock = SYSTEM_CLOCK) {
     this.#prices = prices;
     this.#subscribers = subscribers;
-    this.#heardMs = nowMs;
+    this.#clock = clock;
+    this.#heardMs = clock.now();
   }
 
   [Symbol.dispose](): void {
     this.#isDisposed = true;
-    clearTimeout(this.#retryTimer);
+    this.#cancelRetry?.();
   }
 
   /** Bars that a flush committed. */
@@ -53,17 +56,18 @@ export class BarDelivery implements Disposable {
 
   /** Reads the bars of the minutes that may have changed without a notice, and tries again until it can. */
   async loadMissed(): Promise<void> {
-    clearTimeout(this.#retryTimer);
-    const nowMs = Date.now();
+    this.#cancelRetry?.();
+    const nowMs = this.#clock.now();
     const sinceMs = Math.max(nowMs - MAX_BARS_BACK_MS, Math.min(this.#heardMs, nowMs) - BARS_BACK_MS);
     try {
       const bars = await this.#prices.barsSince?.(Math.floor(sinceMs / MINUTE_MS) * MINUTE_MICROS);
       if (this.#isDisposed) return;
-      this.#deliver(this.#minutes.catchUp(bars ?? [], Date.now()));
+      this.#deliver(this.#minutes.catchUp(bars ?? [], this.#clock.now()));
     } catch (error) {
       if (this.#isDisposed) return;
       fanoutLogger.warn({ cause: describeError(error) }, 'missed bars cannot be loaded for now');
-      this.#retryTimer = setTimeout(() => void this.loadMissed(), RETRY_MS);
+      this.#cancelRetry?.();
+      this.#cancelRetry = this.#clock.after(RETRY_MS, () => void this.loadMissed());
     }
   }
 

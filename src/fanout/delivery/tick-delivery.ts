@@ -1,4 +1,5 @@
 import { AdaptiveDelay } from '../../base/adaptive-delay.ts';
+import { type Clock, SYSTEM_CLOCK } from '../../base/clock.ts';
 import type { SymbolTable } from '../../market/symbol-table.ts';
 import { TickColumns } from '../../market/tick-columns.ts';
 import type { CodecName } from '../../protocol/version.ts';
@@ -13,6 +14,8 @@ export interface TickDeliveryOptions {
   readonly observer: FanoutObserver;
   /** Longest time that ticks stay pending under load. */
   readonly coalesceMs: number;
+  /** The system's where left out. */
+  readonly clock?: Clock;
 }
 
 type Group = SubscriberGroup<LiveOutbox>;
@@ -36,6 +39,7 @@ export class TickDelivery implements Disposable {
   /** Totals since they were observed last. */
   readonly counts: DeliveryCounts = { sent: 0, frames: 0, bytes: 0, dropped: 0 };
   readonly #options: TickDeliveryOptions;
+  readonly #clock: Clock;
   readonly #groups = new SubscriberGroups<LiveOutbox>();
   readonly #delay: AdaptiveDelay;
   readonly #entries = new PendingEntries();
@@ -52,10 +56,11 @@ export class TickDelivery implements Disposable {
   #namingVersion = -1;
   #timer: NodeJS.Timeout | undefined;
   #immediate: NodeJS.Immediate | undefined;
-  #pumpTimer: NodeJS.Timeout | undefined;
+  #stopPumping: (() => void) | undefined;
 
   constructor(options: TickDeliveryOptions) {
     this.#options = options;
+    this.#clock = options.clock ?? SYSTEM_CLOCK;
     this.#delay = new AdaptiveDelay(options.coalesceMs);
     this.columns = new TickColumns(options.symbolTable);
     this.#forgetPending();
@@ -106,12 +111,12 @@ export class TickDelivery implements Disposable {
   watch(outbox: LiveOutbox): void {
     if (!outbox.isHolding) return;
     this.#holding.add(outbox);
-    this.#pumpTimer ??= setInterval(() => this.#pump(), PUMP_MS);
+    this.#stopPumping ??= this.#clock.every(PUMP_MS, () => this.#pump());
   }
 
   [Symbol.dispose](): void {
     this.#unschedule();
-    clearInterval(this.#pumpTimer);
+    this.#stopPumping?.();
     this.#forgetPending();
   }
 
@@ -150,7 +155,7 @@ export class TickDelivery implements Disposable {
     const startedMs = performance.now();
     const gapMs = which === 'all' ? Number.NEGATIVE_INFINITY : this.#delay.gapMs(startedMs);
     const endMs = which === 'all' ? Number.POSITIVE_INFINITY : startedMs + TURN_MS;
-    const wallMs = Date.now();
+    const wallMs = this.#clock.now();
     let nowMs = startedMs;
     for (const { codec } of this.#groups.ofAll) this.#encoders[codec].encodeThrough(this.columns.length);
     let group = this.#queue[this.#served];
@@ -202,15 +207,15 @@ export class TickDelivery implements Disposable {
   }
 
   #pump(): void {
-    const nowMs = Date.now();
+    const nowMs = this.#clock.now();
     for (const outbox of this.#holding) {
       const verdict = outbox.pump(nowMs);
       if (verdict === 'slow') outbox.cutSlow();
       if (verdict === 'slow' || !outbox.isHolding) this.#holding.delete(outbox);
     }
     if (this.#holding.size > 0) return;
-    clearInterval(this.#pumpTimer);
-    this.#pumpTimer = undefined;
+    this.#stopPumping?.();
+    this.#stopPumping = undefined;
   }
 
   #observe(): void {

@@ -1,4 +1,4 @@
-import { setTimeout as sleep } from 'node:timers/promises';
+import { type Clock, sleep, SYSTEM_CLOCK } from '../../base/clock.ts';
 import { nextTurn } from '../../base/next-turn.ts';
 import { RowList } from '../../base/row-list.ts';
 import { describeError } from '../../errors.ts';
@@ -27,6 +27,8 @@ export interface CatchUpOptions {
   readonly stream: { readonly cursor: StreamCursor | undefined; readonly isPrimed: boolean };
   /** See TickDelivery. After a flush the stream's cursor is the position of the dashboards that get live ticks. */
   readonly delivery: { flush(): void; watch(outbox: LiveSubscriber['outbox']): void };
+  /** The system's where left out. */
+  readonly clock?: Clock;
 }
 
 /** Where a resuming dashboard got its ticks from. */
@@ -47,6 +49,7 @@ class Ended extends Error {}
 /** Catch-up: brings dashboards from their resume token to the live end, from memory or from the stream. */
 export class CatchUp implements Disposable {
   readonly #options: CatchUpOptions;
+  readonly #clock: Clock;
   readonly #columns: TickColumns;
   readonly #recent = new RecentEntries(RECENT_BYTES);
   readonly #pageSize = new TailPageSize();
@@ -59,6 +62,7 @@ export class CatchUp implements Disposable {
 
   constructor(options: CatchUpOptions) {
     this.#options = options;
+    this.#clock = options.clock ?? SYSTEM_CLOCK;
     this.#columns = new TickColumns(options.symbolTable);
   }
 
@@ -78,11 +82,12 @@ export class CatchUp implements Disposable {
 
   /**
    * Sends everything after the token to the subscriber.
-   * @param join called once, in the moment when the subscriber has exactly what dashboards with live ticks have got
+   * @param join called once, in the turn when an open subscriber has exactly what dashboards with live ticks have got
    */
   async run(subscriber: LiveSubscriber, resumeToken: string, join: (origin: Origin) => void): Promise<void> {
     const end = (origin: Origin): void => {
-      if (origin === 'nothing') subscriber.sendGap('resume', undefined, Date.now());
+      if (this.#hasEnded(subscriber)) return;
+      if (origin === 'nothing') subscriber.sendGap('resume', undefined, this.#clock.now());
       this.#options.observer.onResume?.(origin);
       join(origin);
     };
@@ -109,6 +114,7 @@ export class CatchUp implements Disposable {
     let failures = 0;
     for (;;) {
       this.#options.delivery.flush();
+      this.#checkOpen(subscriber);
       const live = this.#liveCursor;
       const at = sequence.cursor;
       const isSameStream = live?.run === at?.run && live?.streamId === at?.streamId;
@@ -135,7 +141,7 @@ export class CatchUp implements Disposable {
         fanoutLogger.debug({ cause: describeError(error) }, 'a resume cannot read the stream for now');
         failures += 1;
         if (failures >= READ_ATTEMPTS) return end('nothing');
-        await sleep(READ_RETRY_MS, undefined, { ref: false });
+        await sleep(this.#clock, READ_RETRY_MS);
       }
     }
   }
@@ -163,7 +169,7 @@ export class CatchUp implements Disposable {
       if (step.kind !== 'gap') continue;
       await this.#send(subscriber, entries, sequence.cursor);
       entries = [];
-      subscriber.sendGap('resume', step.gap.fromMs, step.gap.toMs ?? Date.now());
+      subscriber.sendGap('resume', step.gap.fromMs, step.gap.toMs ?? this.#clock.now());
     }
     await this.#send(subscriber, entries, sequence.cursor);
   }
@@ -218,7 +224,7 @@ export class CatchUp implements Disposable {
     encoder.begin(columns);
     const frame = encoder.frame(rows, position);
     const shared = { frame, columns, rows, fromRow: 0, toRow: columns.length, position, fromMs: fromMs ?? toMs, toMs };
-    outbox.offer(shared, Date.now());
+    outbox.offer(shared, this.#clock.now());
     this.#options.delivery.watch(outbox);
     return to;
   }
@@ -227,19 +233,28 @@ export class CatchUp implements Disposable {
   async #room(subscriber: LiveSubscriber): Promise<void> {
     await nextTurn();
     for (;;) {
-      if (subscriber.isClosed || this.#isDisposed) throw new Ended();
-      const verdict = subscriber.outbox.checkRoom(Date.now());
+      this.#checkOpen(subscriber);
+      const verdict = subscriber.outbox.checkRoom(this.#clock.now());
       if (verdict === 'room') return;
       if (verdict === 'slow') {
         subscriber.cutSlow();
         throw new Ended();
       }
-      await sleep(WAIT_MS, undefined, { ref: false });
+      await sleep(this.#clock, WAIT_MS);
     }
   }
 
   async #pause(subscriber: LiveSubscriber): Promise<void> {
-    await sleep(WAIT_MS, undefined, { ref: false });
-    if (subscriber.isClosed || this.#isDisposed) throw new Ended();
+    await sleep(this.#clock, WAIT_MS);
+    this.#checkOpen(subscriber);
+  }
+
+  /** A subscriber may close in any wait, and be cut by any flush: then it must never join. */
+  #hasEnded(subscriber: LiveSubscriber): boolean {
+    return subscriber.isClosed || this.#isDisposed;
+  }
+
+  #checkOpen(subscriber: LiveSubscriber): void {
+    if (this.#hasEnded(subscriber)) throw new Ended();
   }
 }

@@ -1,4 +1,4 @@
-import { setTimeout as sleep } from 'node:timers/promises';
+import { type Clock, sleep, SYSTEM_CLOCK } from '../../base/clock.ts';
 import { nextTurn } from '../../base/next-turn.ts';
 import { describeError } from '../../errors.ts';
 import { fanoutLogger } from '../../logger.ts';
@@ -38,6 +38,7 @@ const MAX_QUEUED_BYTES = 32 * 1024 * 1024;
 export class StreamFollower implements Disposable {
   readonly #tail: StreamTail;
   readonly #sink: LiveSink;
+  readonly #clock: Clock;
   readonly #sequence = new LiveSequence();
   readonly #pageSize = new TailPageSize();
   /** Messages that came while the stream is being read. */
@@ -49,11 +50,12 @@ export class StreamFollower implements Disposable {
   #run = '';
   #isPrimed = false;
   #heard = false;
-  #poll: NodeJS.Timeout | undefined;
+  #stopPolling: (() => void) | undefined;
 
-  constructor(tail: StreamTail, sink: LiveSink) {
+  constructor(tail: StreamTail, sink: LiveSink, clock: Clock = SYSTEM_CLOCK) {
     this.#tail = tail;
     this.#sink = sink;
+    this.#clock = clock;
   }
 
   /** Cursor of what the sink has got; undefined before the stream is known. */
@@ -74,7 +76,7 @@ export class StreamFollower implements Disposable {
   /** A new subscription is up, on the server of this run: what was published before it is read from the stream. */
   up(run: string): void {
     this.#run = runPrefix(run);
-    this.#poll ??= setInterval(() => void this.#pollForMissed(), POLL_MS);
+    this.#stopPolling ??= this.#clock.every(POLL_MS, () => void this.#pollForMissed());
     this.#startReading();
   }
 
@@ -87,7 +89,7 @@ export class StreamFollower implements Disposable {
 
   [Symbol.dispose](): void {
     this.down();
-    clearInterval(this.#poll);
+    this.#stopPolling?.();
   }
 
   /** A message of the live channel, as it came. */
@@ -143,7 +145,7 @@ export class StreamFollower implements Disposable {
         if (reading !== this.#reading) return;
         if (runPrefix(page.run) !== this.#run) {
           // The reading connection has not noticed a restart yet, or the subscribing one hasn't.
-          await sleep(RETRY_MS, undefined, { ref: false });
+          await sleep(this.#clock, RETRY_MS);
           continue;
         }
         this.#pageSize.learn(page.entries);
@@ -155,14 +157,14 @@ export class StreamFollower implements Disposable {
       } catch (error) {
         if (reading !== this.#reading) return;
         fanoutLogger.warn({ cause: describeError(error) }, 'the stream cannot be read for now');
-        await sleep(RETRY_MS, undefined, { ref: false });
+        await sleep(this.#clock, RETRY_MS);
       }
     }
   }
 
   /** @returns whether it was a live entry */
   #pass(step: SequenceStep): boolean {
-    if (step.kind === 'gap') this.#sink.onGap(step.gap.fromMs, step.gap.toMs ?? Date.now());
+    if (step.kind === 'gap') this.#sink.onGap(step.gap.fromMs, step.gap.toMs ?? this.#clock.now());
     else if (step.kind === 'backfill') {
       if (!this.#isPrimed) this.#sink.onBackfill(step.entry);
     } else this.#sink.onEntry(step.entry, this.#sequence.cursorAfter(step.entry), this.#isPrimed);

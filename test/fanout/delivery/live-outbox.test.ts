@@ -10,7 +10,7 @@ import { suite } from '../../support/suite.ts';
 import { rowsOf } from '../entries.ts';
 import { openFrame } from '../open-frame.ts';
 
-const test = suite('what waits for one dashboard');
+const test = suite('LiveOutbox');
 const QUEUE_BYTES = 8_000;
 const SLOW_MS = 1_000;
 
@@ -152,7 +152,7 @@ test('latest: slow means no progress at all; a slow reader that reads on is kept
   assert.is(box.pump(stillMs + SLOW_MS), 'slow');
 });
 
-test('maxHz: arrays keep their distance; all gathers, latest replaces', () => {
+test('maxHz: arrays keep their distance; all keeps, latest replaces', () => {
   for (const mode of ['all', 'latest'] as const) {
     const peer = new Peer();
     const { box } = outbox(peer);
@@ -169,7 +169,7 @@ test('maxHz: arrays keep their distance; all gathers, latest replaces', () => {
   }
 });
 
-test('maxHz: what is gathered is bounded too', () => {
+test('maxHz: pending ticks are bounded too', () => {
   const peer = new Peer();
   const { box, dropped } = outbox(peer);
   box.configure('all', 0.1, 0);
@@ -184,7 +184,7 @@ test('maxHz: what is gathered is bounded too', () => {
   assert.is(total, 1 + 998 * 10);
 });
 
-test('leaving maxHz sends what was gathered, in order', () => {
+test('leaving maxHz sends what was pending, in order', () => {
   const peer = new Peer();
   const { box } = outbox(peer);
   box.configure('all', 1, 0);

@@ -4,7 +4,7 @@ import { PendingEntries, type PendingPart } from '../../../src/fanout/delivery/p
 import { suite } from '../../support/suite.ts';
 import { listOf, numbersOf } from '../row-lists.ts';
 
-const test = suite('entries gathered for live frames');
+const test = suite('PendingEntries');
 
 const MAX_FRAME_TICKS = 512;
 const RUN = 'a'.repeat(8);
@@ -15,7 +15,7 @@ interface Pending {
   readonly ends: readonly number[];
 }
 
-function gather(sizes: readonly number[]): Pending {
+function pendingOf(sizes: readonly number[]): Pending {
   const entries = new PendingEntries();
   const ends: number[] = [];
   for (const size of sizes) {
@@ -49,7 +49,7 @@ test('all ticks: in frames that end with an entry, none larger than it must be',
   fc.assert(
     fc.property(someSizes, fc.nat(59), (sizes, from) => {
       const fromEntry = from % sizes.length;
-      const pending = gather(sizes);
+      const pending = pendingOf(sizes);
       const parts = pending.entries.all(fromEntry);
       checkParts(parts, pending, fromEntry);
       parts.forEach((part, at) => {
@@ -69,7 +69,7 @@ test('some ticks: each once, in order, behind the position of the entry that the
   fc.assert(
     fc.property(someSizes, fc.nat(59), fc.integer({ min: 1, max: 4 }), (sizes, from, every) => {
       const fromEntry = from % sizes.length;
-      const pending = gather(sizes);
+      const pending = pendingOf(sizes);
       const firstRow = pending.ends[fromEntry - 1] ?? 0;
       const total = pending.ends.at(-1) ?? 0;
       const rows = Array.from({ length: total - firstRow }, (_, at) => firstRow + at).filter(
@@ -93,7 +93,7 @@ test('some ticks: each once, in order, behind the position of the entry that the
 });
 
 test('a position is that of the stream after the entry, in either codec', () => {
-  const { entries } = gather([3, 4]);
+  const { entries } = pendingOf([3, 4]);
   for (const codec of ['json', 'msgpack'] as const) {
     const [first, second] = [entries.position(0, codec), entries.position(1, codec)];
     assert.ok(first?.includes('0-0'), String(first));

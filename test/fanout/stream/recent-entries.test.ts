@@ -5,7 +5,7 @@ import type { RawLiveEntry } from '../../../src/stream/live-message.ts';
 import { suite } from '../../support/suite.ts';
 import { liveEntry } from '../entries.ts';
 
-const test = suite('the newest entries in memory');
+const test = suite('RecentEntries');
 /** With its overhead an entry of the tests takes 1,000 bytes. */
 const DATA_BYTES = 744;
 
@@ -52,7 +52,7 @@ test('a hundred thousand entries pass through, the bound holds', () => {
   assert.is(recent.after(99_900, 1e9)?.length, 100);
 });
 
-test('whatever their sizes, the bytes come back as they were, and what is handed out stays as it is', () => {
+test('whatever their sizes, the bytes come back as they were, and copies stay as they are', () => {
   fc.assert(
     fc.property(fc.array(fc.integer({ min: 0, max: 900 }), { minLength: 1, maxLength: 200 }), (sizes) => {
       const recent = new RecentEntries(4_000);
