@@ -1,5 +1,6 @@
 import { shouldReconnect } from '../src/protocol/close-codes.ts';
 
+/** Bounds of the wait before a new connection. */
 export interface ReconnectLimits {
   readonly firstMs: number;
   readonly maxMs: number;

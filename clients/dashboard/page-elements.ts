@@ -5,8 +5,8 @@ export function element<E extends HTMLElement>(id: string, kind: new () => E): E
   return found;
 }
 
-export function show(node: HTMLElement, isShown: boolean): void {
-  if (node.hidden === isShown) node.hidden = !isShown;
+export function show(node: HTMLElement, isVisible: boolean): void {
+  if (node.hidden === isVisible) node.hidden = !isVisible;
 }
 
 export function write(node: Node, text: string): void {

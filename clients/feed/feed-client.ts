@@ -9,6 +9,7 @@ import { FeedLink, type FeedConnectionState } from './feed-link.ts';
 import type { OpenedMessage } from './feed-reply.ts';
 import { SeqWaiters } from './seq-waiters.ts';
 
+/** Options of a {@link FeedClient}; `url` and `feed` are needed. */
 export interface FeedClientOptions {
   /** `ws://host:port/v1/feed`; `http://host:port` works too. */
   readonly url: string;
@@ -32,11 +33,15 @@ export interface FeedClientOptions {
   readonly reconnect?: ReconnectLimits | undefined;
   /** Makes the feed survive the death of its process. */
   readonly journal?: FeedJournal | undefined;
+  /** With each change of the connection's state. */
   readonly onState?: ((state: FeedConnectionState) => void) | undefined;
+  /** Once for each frame of which the gateway keeps ticks among the rejected ones, again where it is sent again. */
   readonly onRejected?:
     | ((seq: number, rejected: ReadonlyArray<readonly [index: number, reason: string]>) => void)
     | undefined;
+  /** Every frame up to `seq` is durable; comes with each flush that stored frames of this feed. */
   readonly onCommitted?: ((seq: number) => void) | undefined;
+  /** The buffer holds every frame up to `seq`. Advisory: `onCommitted` follows, at times without it. */
   readonly onAck?: ((seq: number) => void) | undefined;
 }
 

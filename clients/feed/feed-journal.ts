@@ -20,6 +20,7 @@ import { decodeFrameRecord, encodeFrameRecord, RecordType } from './journal-reco
 /** When a record reaches the disk: with each append, every so often, or when the system writes it. */
 export type FsyncPolicy = 'always' | 'never' | { readonly everyMs: number };
 
+/** Options of a {@link FileJournal}. */
 export interface FileJournalOptions {
   readonly path: string;
   /**

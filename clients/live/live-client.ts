@@ -6,6 +6,7 @@ import { type LiveClosedError, LiveLink, type LiveState } from './live-link.ts';
 import { type ChannelNames, isNothing, WantedChannels } from './wanted-channels.ts';
 import type { OpenWebSocket } from './web-socket-port.ts';
 
+/** Options of a {@link LiveClient}; `url` is needed. */
 export interface LiveClientOptions {
   /** `ws://host:port/v1/live`; `http://host:port` works too. */
   readonly url: string;
@@ -22,10 +23,11 @@ export interface LiveClientOptions {
   readonly staleMs?: number | undefined;
   /** Items that wait for a reader before it loses the oldest. */
   readonly maxQueued?: number | undefined;
+  /** With each change of the connection's state. */
   readonly onState?: ((state: LiveState) => void) | undefined;
-  /** Ticks that will not come. */
+  /** Ticks that will not come; once for each gap. */
   readonly onGap?: ((gap: LiveGap) => void) | undefined;
-  /** The connection was silent for `staleMs`. */
+  /** The connection was silent for `staleMs`; a new one is made. */
   readonly onStale?: (() => void) | undefined;
   /** How old each feed is, every few seconds while nothing else comes. */
   readonly onHeartbeat?: ((feeds: readonly FeedAge[]) => void) | undefined;

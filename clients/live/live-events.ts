@@ -39,6 +39,7 @@ export interface LiveGap {
   readonly dropped: number | undefined;
 }
 
+/** A flush of a feed: frames up to `seq` are durable. */
 export interface LiveFlush {
   readonly feed: string;
   readonly seq: number;

@@ -27,6 +27,7 @@ import { HttpSide } from './http-side.ts';
 import { LiveSide } from './live-side.ts';
 import { StoredData } from './stored-data.ts';
 
+/** A running gateway. */
 export interface Gateway extends AsyncDisposable {
   /** Where it listens, as `http://host:port`. */
   readonly url: string;

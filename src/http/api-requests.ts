@@ -2,7 +2,10 @@ import { z } from 'zod';
 import { BAR_INTERVALS, type BarInterval } from '../market/bar-interval.ts';
 import { DAY_MICROS, isSymbol, MAX_SYMBOL_LENGTH, MIN_TIME_MICROS, parseIsoMicros } from '../market/tick.ts';
 
-/** Requests of the API's routes, parsed from the query of the address. Unknown and repeated names are refused. */
+/*
+ * Requests of the API's routes, parsed from the query of the address. Unknown and repeated names are refused.
+ */
+
 export type ApiTopOrder = 'volume' | 'turnover' | 'trades';
 
 export interface LastRequest {

@@ -1,4 +1,4 @@
-/** Which symbols a dashboard is shown. */
+/** Symbol filter of a subscriber. */
 export interface SymbolFilter {
   /** Every symbol; then `names` is of no account. */
   readonly isAll: boolean;

@@ -21,7 +21,7 @@ from .ticks import TickRow, Timestamp, tick_of, tick_row
 logger = logging.getLogger("tickgate_feed")
 
 PENDING_TICK_BYTES = 200
-"""About what a tick takes in memory before it is part of a frame."""
+"""Estimate of a tick in memory before it is part of a frame."""
 
 
 class FeedPosition(NamedTuple):
@@ -32,9 +32,9 @@ class FeedPosition(NamedTuple):
 
 
 class FeedClient:
-    """Publishes ticks under the delivery contract: every frame is kept until the gateway says `committed`, whatever
-    happens to connection, gateway, Redis or database meanwhile. Memory is bounded: a program that is faster than the
-    database waits.
+    """Publisher of ticks under the delivery contract: every frame is kept until the gateway says `committed`, through
+    the loss of connection, gateway, Redis or database. Memory is bounded: a program that is faster than the database
+    waits.
 
         async with FeedClient(feed="egx-main") as client:
             await client.publish("COMI", 45.50, 1000)
@@ -148,7 +148,7 @@ class FeedClient:
         return frame.seq
 
     async def skip_to(self, next_seq: int) -> None:
-        """Declares that the feed cannot supply what lies between its newest frame and `next_seq`."""
+        """Declares a gap: the feed cannot supply the frames between its newest one and `next_seq`."""
         await self.opened()
         self.flush()
         self._outbox.add(encode_skip(self._outbox.last, next_seq))

@@ -1,4 +1,4 @@
-"""What the feed adapter raises."""
+"""Errors of the feed adapter."""
 
 
 class FeedError(Exception):

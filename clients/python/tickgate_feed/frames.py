@@ -20,7 +20,7 @@ _MAX_SPAN_DAYS = 366
 
 @dataclass(frozen=True, slots=True)
 class FrameLimits:
-    """What the gateway takes in one frame, as `opened` told."""
+    """Limits of one frame, as `opened` told them."""
 
     max_ticks: int = 5_000
     max_bytes: int = 256 * 1024
@@ -32,7 +32,7 @@ def encode_frame(seq: int, prev: int, ticks: Sequence[TickRow]) -> Frame:
 
 
 def encode_skip(to: int, next_seq: int) -> Frame:
-    """Declares that what lies after `to` up to `next_seq` cannot be supplied."""
+    """Declares a gap: frames after `to` up to `next_seq` cannot be supplied."""
     message = msgpack.packb({"action": "skip", "to": to, "next": next_seq})
     return Frame(next_seq, to, 0, len(message) + _KEPT_OVERHEAD_BYTES, True, message)
 

@@ -131,7 +131,7 @@ class TickgateHandler:
         raise FeedError(f"the gateway is not ready; run `tickgate setup-db` once where it runs. It says: {why}")
 
     def close(self, wait: bool = True) -> None:
-        """Waits until everything is committed, then ends. `wait=False` ends at once, and drops what is not committed.
+        """Waits until everything is committed, then ends. `wait=False` ends at once, and drops ticks not committed.
         Raises FeedError when ticks were left that could not be committed. Closing again does nothing."""
         with self._lock:
             if self._is_closed:
@@ -184,7 +184,7 @@ class TickgateHandler:
         self._loop.call_soon_threadsafe(self._loop.call_later, _GATHER_SECONDS, self._hand_over)
 
     def _hand_over(self) -> None:
-        """On the loop's thread: what callers gave goes to the client, and off."""
+        """On the loop's thread: gives the callers' ticks to the client, and sends them."""
         with self._lock:
             rows, self._waiting = self._waiting, []
         if rows:
@@ -227,7 +227,7 @@ class TickgateHandler:
 
 
 class _OwnLoop(asyncio.SelectorEventLoop):
-    """Looks names up on its own thread, which has nothing else to do while not connected: the pool of threads that
+    """Resolves names on its own thread, which has nothing else to do while not connected: the pool of threads that
     asyncio uses takes no more work while the interpreter ends, when the last ticks may still have to be sent."""
 
     async def getaddrinfo(self, host: Any, port: Any, **options: int) -> Any:

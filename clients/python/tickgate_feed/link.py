@@ -1,4 +1,4 @@
-"""The feed's connection: connects again for ever, opens the feed on each, and sends what the outbox holds."""
+"""The feed's connection: connects again for ever, opens the feed on each, and sends the outbox's frames."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _NOT_NOW_SECONDS = 0.25
 
 
 class LinkEvents(Protocol):
-    """What the link tells its client, on the loop's thread."""
+    """Events of the link for its client, on the loop's thread."""
 
     def on_opened(self, message: dict[str, Any]) -> None: ...
     def on_ack(self, seq: int) -> None: ...
@@ -217,7 +217,7 @@ class FeedLink:
                 self._events.on_committed(message["seq"])
                 self._wake.set()
             case "reopen":
-                logger.info("feed %s: place lost (%s)", self._options.feed, message.get("reason"))
+                logger.info("feed %s: to be opened again (%s)", self._options.feed, message.get("reason"))
                 self._open_later(0.0)
             case "window":
                 self._window = (message["frames"], message["ticks"])
@@ -242,7 +242,7 @@ class FeedLink:
         self._wake.set()
 
     def _open_later(self, seconds: float) -> None:
-        """The place was lost, or cannot be given now: ask again on this connection, jittered when it goes on."""
+        """Opens again on this connection, after `reopen` or `not now`; with jitter when it goes on."""
         self._is_open = False
         self._failures += 1
         jitter = 0.0 if self._failures <= 1 else random.random() * min(2.0, 0.1 * self._failures)

@@ -1,4 +1,4 @@
-"""A feed's side of the delivery contract, as pure rules: what is kept, what is sent next, what an answer frees."""
+"""Outbox of a feed: its side of the delivery contract, as pure rules for keeping, sending and freeing frames."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Frame:
 
 class FeedOutbox:
     """Frames are kept until `committed`, and a grace after it (for a database restored from a backup). After every
-    `opened` the feed goes on behind what the buffer holds; what it cannot supply any more is declared by a skip.
+    `opened` the feed goes on behind the buffer's last frame; frames it cannot supply any more are declared by a skip.
 
     Kept frames form a chain: each `prev` is the `seq` before it. No clock: time is passed in, in seconds.
     """
@@ -49,7 +49,7 @@ class FeedOutbox:
 
     @property
     def have(self) -> int:
-        """Where this process began to number: the `have` of its opens. What stands above it was written by this
+        """Where this process began to number: the `have` of its opens. Frames above it were written by this
         process, or by a second program of the same name."""
         return self._start or 0
 
@@ -71,7 +71,7 @@ class FeedOutbox:
         self.uncommitted_ticks += frame.ticks
 
     def take_next(self, window_frames: int, window_ticks: int) -> Frame | None:
-        """The next frame to send within the window (what may be in flight uncommitted), marked as sent."""
+        """The next frame to send within the window (frames and ticks in flight uncommitted), marked as sent."""
         if self._sent_end >= len(self._kept):
             return None
         frame = self._kept[self._sent_end]
@@ -84,7 +84,7 @@ class FeedOutbox:
         return frame
 
     def committed_up_to(self, seq: int, now: float) -> int:
-        """`committed`: frees what is past its grace. Returns the seq up to which everything is durable."""
+        """`committed`: frees frames past their grace. Returns the seq up to which everything is durable."""
         while self._committed_end < len(self._kept):
             frame = self._kept[self._committed_end]
             if frame.seq > seq:
@@ -103,16 +103,17 @@ class FeedOutbox:
         return self.committed
 
     def opened(self, accepted: int, committed: int, now: float) -> bool:
-        """`opened`: decides where to go on. A gap that cannot be supplied becomes a skip frame at the head of what is
-        sent. False when the place lies inside one of our frames: another program numbered this feed differently."""
+        """`opened`: decides where to go on. A gap that cannot be supplied becomes a skip frame at the head of the
+        frames to send. False when `accepted` lies inside one of our frames: another program numbered this feed
+        differently."""
         if self._start is None:
             self._start = accepted
-        # Frames after a place that moved back (a restored database) count as never committed.
+        # Frames after a position that moved back (a restored database) count as never committed.
         self.committed = min(self.committed, accepted)
         start = next((index for index, frame in enumerate(self._kept) if frame.seq > accepted), len(self._kept))
         first = self._kept[start] if start < len(self._kept) else None
         if first is not None and first.skip and first.prev < accepted:
-            # A gap declared once, of which the database that came back holds a part: what is still missing is declared.
+            # Of a gap declared once the database that came back holds a part: the rest is declared.
             first = self._kept[start] = self._make_skip(accepted, first.seq)
         if first is not None and first.prev < accepted:
             return False
@@ -135,7 +136,7 @@ class FeedOutbox:
         return self._kept[index] if index < len(self._kept) and self._kept[index].seq == seq else None
 
     def _restart_at(self, start: int) -> None:
-        """Everything from `start` on is unsent; what was committed of it is uncommitted again."""
+        """Everything from `start` on is unsent, and no longer committed."""
         self._committed_end = min(self._committed_end, start)
         self._sent_end = start
         committed, rest = self._kept[: self._committed_end], self._kept[self._committed_end :]

@@ -21,6 +21,6 @@ def should_reconnect(code: int | None) -> bool:
 
 
 def reconnect_wait(failures: int, random: float, asked_seconds: float, limits: ReconnectLimits) -> float:
-    """Full jitter: a random time up to a bound that doubles with each failure in a row, after what the gateway asked
-    for, so that clients cut off together do not come back together. `random` lies from 0 to 1."""
+    """Full jitter: a random time up to a bound that doubles with each failure in a row, after the wait that the
+    gateway asked for, so that clients cut off together do not come back together. `random` lies from 0 to 1."""
     return asked_seconds + random * min(limits.max_seconds, limits.first_seconds * 2 ** min(failures, 30))

@@ -1,4 +1,4 @@
-"""What the gateway tells a feed."""
+"""Replies of the gateway to a feed."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ _PONG_LIMIT_SECONDS = 60
 
 
 def feed_url(url: str) -> str:
-    """`http://host:port` is as good as `ws://host:port/v1/feed`. Raises ValueError for what is no such address."""
+    """`http://host:port` is as good as `ws://host:port/v1/feed`. Raises ValueError for any other text."""
     parts = urlsplit(url)
     scheme = {"http": "ws", "https": "wss"}.get(parts.scheme, parts.scheme)
     if scheme not in ("ws", "wss") or not parts.hostname:

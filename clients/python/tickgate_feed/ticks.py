@@ -22,10 +22,10 @@ _TIME_NAMES = ("timestamp", "time", "datetime")
 
 
 def tick_row(symbol: str, price: SupportsFloat, volume: Any, timestamp: Timestamp = None) -> TickRow:
-    """A tick as it is sent, stamped now where no time is given. What only the gateway can judge (a price of 0, a volume
-    with a fraction, a strange symbol) passes: the gateway stores it among the rejected ticks, and nothing is lost.
+    """A tick as it is sent, stamped now where no time is given. Values that only the gateway rejects (a price of 0,
+    a volume with a fraction, a strange symbol) pass: it stores them among the rejected ticks, and nothing is lost.
 
-    Raises TypeError, ValueError or OverflowError for what is no tick at all.
+    Raises TypeError, ValueError or OverflowError for values that are no tick at all.
     """
     if not isinstance(symbol, str):
         raise TypeError(f"symbol must be a str, not {type(symbol).__name__}")
@@ -80,7 +80,7 @@ def _named(get: Any, item: Any) -> TickRow:
 
 
 def _whole(volume: Any) -> int | float:
-    """An integer where the value is one, whatever its type; else a float, which the gateway rejects by name."""
+    """An integer where the value is one, of any type; else a float, which the gateway rejects by name."""
     if hasattr(volume, "__index__"):
         number = operator.index(volume)
         return number if -(1 << 63) <= number < 1 << 63 else float(number)
