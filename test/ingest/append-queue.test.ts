@@ -84,14 +84,20 @@ test('one append at a time; frames that come meanwhile are the next one', async 
 });
 
 test('an entry is bounded by frames and by bytes, and a large frame goes alone', async () => {
-  const { push, buffer } = bindPush(new QueueUnderTest('appended'));
-  await push(...Array.from({ length: 1_000 }, (_, at) => frameOf(at + 1)));
+  const subject = new QueueUnderTest('appended');
+  const { buffer } = subject;
+  await subject.push(...Array.from({ length: 1_000 }, (_, at) => frameOf(at + 1)));
   assert.equal(
     buffer.appends.map(({ last }) => last),
     [440, 880, 1_000],
   );
   buffer.appends.length = 0;
-  await push(frameOf(1_001, 100_000), frameOf(1_002, 90_000), frameOf(1_003, 90_000), frameOf(1_004, 1_000_000));
+  await subject.push(
+    frameOf(1_001, 100_000),
+    frameOf(1_002, 90_000),
+    frameOf(1_003, 90_000),
+    frameOf(1_004, 1_000_000),
+  );
   assert.equal(
     buffer.appends.map(({ content }) => content.frames.length),
     [2, 1, 1],
@@ -99,7 +105,7 @@ test('an entry is bounded by frames and by bytes, and a large frame goes alone',
   buffer.appends.length = 0;
   const raw = Buffer.alloc(100_000);
   const rejected = [{ index: 0, reason: 'price_invalid', raw }] as const;
-  await push({ ...frameOf(1_005), rejected }, { ...frameOf(1_006), rejected });
+  await subject.push({ ...frameOf(1_005), rejected }, { ...frameOf(1_006), rejected });
   assert.is(buffer.appends.length, 2, 'rejected ticks count too');
 });
 
@@ -189,10 +195,3 @@ test('drained: everyone who waits is told', async () => {
   assert.equal(done, ['drain', 'close']);
   await Promise.all(waits);
 });
-
-function bindPush(subject: QueueUnderTest): {
-  readonly push: (...frames: readonly EntryFrame[]) => Promise<void>;
-  readonly buffer: FakeBuffer;
-} {
-  return { buffer: subject.buffer, push: (...frames) => subject.push(...frames) };
-}

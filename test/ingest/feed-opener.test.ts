@@ -3,13 +3,13 @@ import { FeedOpener, type OpenerBuffer, type OpenerRows } from '../../src/ingest
 import type { OpenClaim } from '../../src/stream/feed-state.ts';
 import { suite } from '../support/suite.ts';
 
-const test = suite('place opener');
+const test = suite('feed opener');
 
 const FEED = 'egx';
 const CLAIM: OpenClaim = { session: 's', instance: 'i', attempt: 1, have: 0 };
 
 interface World {
-  /** The place in Redis. */
+  /** The feed's state in Redis. */
   state: { generation: string; position: number } | undefined;
   /** The row in PostgreSQL; `down` when it does not answer. */
   row: { generation: string; seq: number } | undefined | 'down';
@@ -48,7 +48,7 @@ function openerOf(world: World): FeedOpener {
   return new FeedOpener(buffer, rows);
 }
 
-test('a place goes on, and says what is durable of it', async () => {
+test('a state goes on, and says what is durable of it', async () => {
   const world: World = {
     state: { generation: 'g1', position: 9 },
     row: { generation: 'g1', seq: 7 },
@@ -62,7 +62,7 @@ test('a place goes on, and says what is durable of it', async () => {
   });
 });
 
-test('a place goes on while the database is down; nothing is called durable then', async () => {
+test('a state goes on while the database is down; nothing is called durable then', async () => {
   const world: World = { state: { generation: 'g1', position: 9 }, row: 'down', invalidated: [] };
   const result = await openerOf(world).open(FEED, CLAIM);
   assert.equal(result, { outcome: 'opened', generation: 'g1', position: 9, committed: 0 });
@@ -73,7 +73,7 @@ for (const [name, row, position] of [
   ['of another generation', { generation: 'g0', seq: 5 }, 5],
   ['gone', undefined, 0],
 ] as const) {
-  test(`a place whose row is ${name} is given up, and the feed begins at the watermark`, async () => {
+  test(`a state whose row is ${name} is invalidated, and the feed begins at the watermark`, async () => {
     const world: World = { state: { generation: 'g1', position: 9 }, row, invalidated: [] };
     const result = await openerOf(world).open(FEED, CLAIM);
     assert.equal(world.invalidated, ['g1']);
@@ -85,7 +85,7 @@ for (const [name, row, position] of [
   });
 }
 
-test('a database restored right behind a renewal is noticed before the feed is told its place', async () => {
+test('a database restored right behind a renewal is noticed before the feed is told its position', async () => {
   let restores = 1;
   const world: World = { state: undefined, row: { generation: 'g0', seq: 8 }, invalidated: [] };
   world.beforeRead = () => {
