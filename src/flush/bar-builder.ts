@@ -2,6 +2,12 @@ import { MINUTE_MICROS, type MinuteBar, turnoverMillionths } from '../market/min
 import type { TickColumns } from '../market/tick-columns.ts';
 import { countRows, symbolsInOrder } from './row-order.ts';
 
+/** A minute of one batch: its sums are also told exactly where a number beyond 2^53 rounds them. */
+export interface BatchBar extends MinuteBar {
+  readonly exactVolume?: bigint;
+  readonly exactTurnoverMillionths?: bigint;
+}
+
 /** Offsets of a bar's numbers among its cells. */
 const MINUTE = 0;
 const OPEN = 1;
@@ -21,7 +27,7 @@ const INITIAL_BARS = 1_024;
  * the latest; of several at one time the first, and the last, that arrived.
  * @param without rows to leave out
  */
-export function buildBars(columns: TickColumns, without: ReadonlySet<number>): MinuteBar[] {
+export function buildBars(columns: TickColumns, without: ReadonlySet<number>): BatchBar[] {
   const { symbol, price, volume, timeMicros, symbolTable, length } = columns;
   const bars = new BarCells(symbolTable.names.length);
   const checkWithout = without.size > 0;
@@ -42,6 +48,8 @@ class BarCells {
   readonly #current: Int32Array;
   /** Of symbols with several minutes: where the cells of each minute's bar begin. */
   readonly #minutes = new Map<number, Map<number, number>>();
+  /** By cell: what its sum was each time it would have passed 2^53, added up. */
+  readonly #carries = new Map<number, bigint>();
 
   constructor(symbols: number) {
     this.#current = new Int32Array(symbols).fill(-1);
@@ -62,18 +70,27 @@ class BarCells {
     }
     if (price > (cells[at + HIGH] ?? 0)) cells[at + HIGH] = price;
     if (price < (cells[at + LOW] ?? 0)) cells[at + LOW] = price;
-    cells[at + VOLUME] = (cells[at + VOLUME] ?? 0) + volume;
+    cells[at + VOLUME] = this.#sum(at + VOLUME, volume);
     cells[at + TRADES] = (cells[at + TRADES] ?? 0) + 1;
-    cells[at + TURNOVER] = (cells[at + TURNOVER] ?? 0) + turnoverMillionths(price, volume);
+    cells[at + TURNOVER] = this.#sum(at + TURNOVER, turnoverMillionths(price, volume));
   }
 
   /** By minute. */
-  ofSymbol(symbol: number, name: string): MinuteBar[] {
+  ofSymbol(symbol: number, name: string): BatchBar[] {
     const minutes = this.#minutes.get(symbol);
     if (minutes !== undefined)
       return [...minutes].sort(([a], [b]) => a - b).map(([, begin]) => this.#barAt(begin, name));
     const only = this.#current[symbol] ?? -1;
     return only < 0 ? [] : [this.#barAt(only, name)];
+  }
+
+  /** The cell's next value: an exact sum, or `value` alone where the sum before it had to be carried. */
+  #sum(cell: number, value: number): number {
+    const before = this.#cells[cell] ?? 0;
+    const sum = before + value;
+    if (sum <= Number.MAX_SAFE_INTEGER) return sum;
+    this.#carries.set(cell, (this.#carries.get(cell) ?? 0n) + BigInt(before));
+    return value;
   }
 
   #turnToMinute(symbol: number, time: number, price: number): number {
@@ -109,7 +126,28 @@ class BarCells {
     return begin;
   }
 
-  #barAt(begin: number, symbol: string): MinuteBar {
+  #barAt(begin: number, symbol: string): BatchBar {
+    const bar = this.#roundedBarAt(begin, symbol);
+    const exactVolume = this.#carried(begin + VOLUME);
+    const exactTurnoverMillionths = this.#carried(begin + TURNOVER);
+    if (exactVolume === undefined && exactTurnoverMillionths === undefined) return bar;
+    return {
+      ...bar,
+      ...(exactVolume !== undefined && { volume: Number(exactVolume), exactVolume }),
+      ...(exactTurnoverMillionths !== undefined && {
+        turnoverMillionths: Number(exactTurnoverMillionths),
+        exactTurnoverMillionths,
+      }),
+    };
+  }
+
+  /** The exact sum of a cell that was carried. */
+  #carried(cell: number): bigint | undefined {
+    const carry = this.#carries.get(cell);
+    return carry === undefined ? undefined : carry + BigInt(this.#cells[cell] ?? 0);
+  }
+
+  #roundedBarAt(begin: number, symbol: string): MinuteBar {
     const cell = (state: number): number => this.#cells[begin + state] ?? 0;
     return {
       symbol,

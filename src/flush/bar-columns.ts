@@ -1,5 +1,6 @@
 import { InvariantError } from '../errors.ts';
 import type { MinuteBar } from '../market/minute-bar.ts';
+import type { BatchBar } from './bar-builder.ts';
 import {
   float8Array,
   int8Array,
@@ -16,7 +17,7 @@ import {
  * @param bars sorted by (symbol, minute), symbols compared by code unit, each pair once
  * @throws {InvariantError} when they are not
  */
-export function encodeBars(bars: readonly MinuteBar[]): Buffer[] {
+export function encodeBars(bars: readonly BatchBar[]): Buffer[] {
   refuseUnsorted(bars);
   return [
     textArray(bars.map((bar) => bar.symbol)),
@@ -25,9 +26,9 @@ export function encodeBars(bars: readonly MinuteBar[]): Buffer[] {
     float8Array(bars.map((bar) => bar.high)),
     float8Array(bars.map((bar) => bar.low)),
     float8Array(bars.map((bar) => bar.close)),
-    numericArray(bars.map((bar) => bar.volume)),
+    numericArray(bars.map((bar) => bar.exactVolume ?? bar.volume)),
     int8Array(bars.map((bar) => bar.trades)),
-    numericArray(bars.map((bar) => bar.turnoverMillionths)),
+    numericArray(bars.map((bar) => bar.exactTurnoverMillionths ?? bar.turnoverMillionths)),
     timestampArray(bars.map((bar) => bar.openMicros)),
     timestampArray(bars.map((bar) => bar.closeMicros)),
   ];

@@ -56,8 +56,8 @@ export function timestampArray(micros: readonly number[]): Buffer {
   return integers(OID.timestamptz, micros, POSTGRES_EPOCH_MICROS);
 }
 
-/** `numeric[]` of integers from 0 on, of any size: above 2^53 each is the exact value of the float. */
-export function numericArray(values: readonly number[]): Buffer {
+/** `numeric[]` of integers from 0 to 10^308: a number above 2^53 is the exact value of the float. */
+export function numericArray(values: ReadonlyArray<number | bigint>): Buffer {
   const room = LENGTH_BYTES + NUMERIC_HEADER_BYTES + 2 * MAX_NUMERIC_DIGITS;
   const out = startArray(OID.numeric, values.length, HEADER_BYTES + values.length * room);
   let at = HEADER_BYTES;
@@ -116,7 +116,7 @@ function integers(elementType: number, values: readonly number[], origin: number
  * Count of digits, weight of the first, sign, digits behind the point (dscale), the digits (numeric.c, numeric_recv).
  * @returns where the next element begins
  */
-function writeNumeric(out: Buffer, value: number, at: number): number {
+function writeNumeric(out: Buffer, value: number | bigint, at: number): number {
   const digits = splitDigits(value);
   let to = out.writeInt32BE(NUMERIC_HEADER_BYTES + 2 * digits, at);
   to = out.writeUInt16BE(digits, to);
@@ -127,9 +127,9 @@ function writeNumeric(out: Buffer, value: number, at: number): number {
 }
 
 /** Puts the digits of an integer into DIGITS, the lowest first. @returns how many */
-function splitDigits(value: number): number {
+function splitDigits(value: number | bigint): number {
   let count = 0;
-  if (Number.isSafeInteger(value)) {
+  if (typeof value === 'number' && Number.isSafeInteger(value)) {
     for (let rest = value; rest > 0; rest = Math.floor(rest / NUMERIC_BASE)) DIGITS[count++] = rest % NUMERIC_BASE;
   } else {
     const base = BigInt(NUMERIC_BASE);

@@ -42,7 +42,7 @@ const MAX_RETRY_MS = 5_000;
  *   as long after each failure; a turn that succeeds resets it). It may still hold the lock.
  *   - → as from `starting`
  * - `halted`: as `waiting`, every 5 s: somebody has to mend the tables. Nothing is rejected meanwhile.
- *   - → as from `starting`
+ *   - → `leading` when a turn has succeeded; `standby` and `waiting` as from `starting`
  * - `stopped`: `stop()` has flushed what it could in its time, and has given the lock back. Final.
  *
  * Every mode goes to `stopped` by `stop()`.
@@ -148,8 +148,9 @@ export class FlushCoordinator {
           this.#wanted = false;
           await this.#pause(STANDBY_MS);
         } else {
-          this.#state = { doing: 'leading' };
+          if (this.#state.doing !== 'halted') this.#state = { doing: 'leading' };
           await this.#turn(session);
+          this.#state = { doing: 'leading' };
           this.#retryMs = FIRST_RETRY_MS;
         }
       } catch (error) {

@@ -79,6 +79,7 @@ function isSame(a: HolderSample, b: HolderSample | undefined): boolean {
     a.backend_start === b.backend_start &&
     a.xact_start === b.xact_start &&
     a.state_change === b.state_change &&
+    a.wait_event_type === b.wait_event_type &&
     a.bytes_processed === b.bytes_processed
   );
 }

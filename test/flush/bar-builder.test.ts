@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import * as assert from 'uvu/assert';
-import { buildBars } from '../../src/flush/bar-builder.ts';
+import { type BatchBar, buildBars } from '../../src/flush/bar-builder.ts';
 import { MINUTE_MICROS, type MinuteBar, turnoverMillionths } from '../../src/market/minute-bar.ts';
 import type { Tick } from '../../src/market/tick.ts';
 import { suite } from '../support/suite.ts';
@@ -9,7 +9,7 @@ import { columnsOf } from './tick-frames.ts';
 const test = suite('bar builder');
 const MINUTE = 1_764_576_000_000_000;
 
-function barsOf(ticks: readonly Tick[], without: ReadonlySet<number> = new Set()): MinuteBar[] {
+function barsOf(ticks: readonly Tick[], without: ReadonlySet<number> = new Set()): BatchBar[] {
   const columns = columnsOf(ticks);
   return buildBars(columns, without);
 }
@@ -110,6 +110,35 @@ test('the edges of a minute', () => {
     ],
   );
 });
+
+test('sums beyond 2^53 are exact, and rounded once as numbers', () => {
+  const price = fc.oneof(
+    fc.constantFrom(1e12 - 2 ** -13, 999_999_999_999, 1e-6, 5e-7, 4.9e-7, Number.MIN_VALUE),
+    fc.double({ min: 1e-9, max: 1e12, maxExcluded: true, noNaN: true }),
+  );
+  const volume = fc.oneof(fc.constantFrom(0, 1, 1e12, 1e12 - 1), fc.integer({ min: 0, max: 1e12 }));
+  fc.assert(
+    fc.property(fc.array(fc.tuple(price, volume), { minLength: 1, maxLength: 60 }), (prints) => {
+      const [bar] = barsOf(prints.map(([each, shares]) => tick('A', each, shares, 0)));
+      const shares = prints.reduce((sum, print) => sum + BigInt(print[1]), 0n);
+      const millionths = prints.reduce((sum, print) => sum + BigInt(turnoverMillionths(...print)), 0n);
+      assert.equal([bar?.volume, bar?.turnoverMillionths], [Number(shares), Number(millionths)]);
+      assert.is(bar?.exactTurnoverMillionths, isSafe(millionths) ? undefined : millionths);
+      assert.is(bar?.exactVolume, undefined, 'sixty ticks do not pass 2^53 shares');
+    }),
+    { numRuns: 300 },
+  );
+  const many = Array.from({ length: 10_000 }, (_, i) => tick('A', 1, 1e12 - (i % 3), 0));
+  const [bar] = barsOf([...many, tick('A', 1e-6, 1, 0)]);
+  const shares = many.reduce((sum, each) => sum + BigInt(each.volume), 1n);
+  assert.equal([bar?.exactVolume, bar?.volume], [shares, Number(shares)]);
+  const millionths = many.reduce((sum, each) => sum + BigInt(turnoverMillionths(1, each.volume)), 1n);
+  assert.is(bar?.exactTurnoverMillionths, millionths);
+});
+
+function isSafe(sum: bigint): boolean {
+  return sum <= BigInt(Number.MAX_SAFE_INTEGER);
+}
 
 test('turnover is whole millionths, half of one up', () => {
   assert.is(turnoverMillionths(0.000_000_4, 1), 0);

@@ -1,5 +1,6 @@
 import * as assert from 'uvu/assert';
 import { InvariantError } from '../../src/errors.ts';
+import { numericArray } from '../../src/flush/binary-arrays.ts';
 import { decodeBars, encodeBars } from '../../src/flush/bar-columns.ts';
 import { MINUTE_MICROS, type MinuteBar } from '../../src/market/minute-bar.ts';
 import { suite } from '../support/suite.ts';
@@ -45,6 +46,14 @@ function doubles(values: readonly number[]): Buffer {
 test('what comes back is given to the bar it belongs to', () => {
   assert.equal(decodeBars(BARS, returned(BARS)), BARS);
   assert.equal(decodeBars([], returned([])), []);
+});
+
+test('a sum beyond 2^53 is sent exactly, not as the number that rounds it', () => {
+  const [volumeAt, turnoverAt] = [6, 8];
+  const exact = { exactVolume: 2n ** 53n + 1n, exactTurnoverMillionths: 10n ** 30n + 1n };
+  const columns = encodeBars([{ ...bar('COMI', 0), volume: 2 ** 53, turnoverMillionths: 1e30, ...exact }]);
+  assert.equal(columns[volumeAt], numericArray([exact.exactVolume]));
+  assert.equal(columns[turnoverAt], numericArray([exact.exactTurnoverMillionths]));
 });
 
 const WRONG: ReadonlyArray<readonly [name: string, columns: readonly Buffer[]]> = [

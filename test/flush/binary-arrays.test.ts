@@ -113,6 +113,17 @@ test('numeric: integers of any size, exactly the value of the number', async () 
   );
 });
 
+test('numeric: bigints, exactly', async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.array(fc.bigInt({ min: 0n, max: 10n ** 60n })), async (values) => {
+      assert.equal((await sent('numeric', numericArray(values))).texts, values.map(String));
+    }),
+    { numRuns: 50 },
+  );
+  const mixed = [0n, 1, 9_999n, 10_000n, 2 ** 53, 2n ** 53n + 1n, 10n ** 36n];
+  assert.equal((await sent('numeric', numericArray(mixed))).texts, mixed.map(String));
+});
+
 test('an empty array, and one that was cut', async () => {
   for (const array of [textArray([]), int8Array([]), float8Array([]), numericArray([]), timestampArray([])])
     assert.is(array.readInt32BE(12), 0);
