@@ -1,5 +1,5 @@
 import type { Clock } from '../../../src/base/clock.ts';
-import { LiveOutbox } from '../../../src/fanout/delivery/live-outbox.ts';
+import { LiveOutbox, type OutboxOptions } from '../../../src/fanout/delivery/live-outbox.ts';
 import type { DeliveryProfile } from '../../../src/fanout/delivery/subscriber-groups.ts';
 import type { LiveSubscriber } from '../../../src/fanout/live-subscriber.ts';
 import { NO_SYMBOLS, type SymbolFilter } from '../../../src/market/symbol-filter.ts';
@@ -32,14 +32,15 @@ export class FakeSubscriber implements LiveSubscriber {
   readonly notices: FlushNotice[] = [];
   readonly #clock: Clock;
 
-  constructor(clock: Clock, { queueBytes = 1_000_000, slowMs = 1_000 }: { queueBytes?: number; slowMs?: number } = {}) {
+  constructor(clock: Clock, options: Partial<Pick<OutboxOptions, 'queueBytes' | 'slowMs' | 'counts'>> = {}) {
     this.#clock = clock;
     this.outbox = new LiveOutbox({
       socket: this.socket,
       codec: 'json',
-      queueBytes,
-      slowMs,
+      queueBytes: 1_000_000,
+      slowMs: 1_000,
       counts: { sent: 0, frames: 0, bytes: 0, dropped: 0 },
+      ...options,
       onDropped: ({ fromMs, toMs }) => this.sendGap('slow', fromMs, toMs),
       onSlow: () => this.cutSlow(),
     });
