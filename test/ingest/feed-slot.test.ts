@@ -109,13 +109,15 @@ test('opens at once: at most 8 wait, and they are answered in their order', asyn
 
 test('feeds of a token: counted while open, changed by the next open, free when it is left', async () => {
   const tokenFeeds = new TokenFeeds(1);
-  const first = new SlotUnderTest(tokenFeeds);
-  await first.open('a');
-  await first.open('b');
-  assert.is(await new SlotUnderTest(tokenFeeds).ask('a'), 'too-many-feeds');
-  assert.is(await new SlotUnderTest(tokenFeeds).ask('b'), 'opening', 'a feed that connects again');
-  first.slot.leave();
-  assert.is(await new SlotUnderTest(tokenFeeds).ask('b'), 'opening');
+  const [first, again, other] = [1, 2, 3].map(() => new SlotUnderTest(tokenFeeds));
+  await first?.open('a');
+  await first?.open('b');
+  assert.is(await other?.ask('a'), 'too-many-feeds');
+  assert.is(await again?.ask('b'), 'opening', 'a feed that connects again');
+  first?.slot.leave();
+  assert.is(await other?.ask('a'), 'too-many-feeds');
+  again?.slot.leave();
+  assert.is(await other?.ask('a'), 'opening');
 });
 
 test('a session that ends by itself empties the slot before it is told', async () => {
