@@ -6,14 +6,7 @@ import { filterKey, isEmptyFilter, NO_SYMBOLS, passesFilter, type SymbolFilter }
 import { CloseCode } from '../protocol/close-codes.ts';
 import { ErrorCode } from '../protocol/error-codes.ts';
 import { type GapReason, liveError, type LiveReply, replyFrame, wireTime } from '../protocol/live-reply.ts';
-import {
-  type ChannelLists,
-  type LiveMode,
-  type LiveRequest,
-  parseLiveRequest,
-  RequestRefusal,
-  type SubscribeOptions,
-} from '../protocol/live-request.ts';
+import { type LiveMode, type LiveRequest, parseLiveRequest, RequestRefusal } from '../protocol/live-request.ts';
 import { type CodecName, PROTOCOL_VERSION } from '../protocol/version.ts';
 import type { FlushNotice } from '../stream/flush-notice.ts';
 import { LiveOutbox } from './delivery/live-outbox.ts';
@@ -230,9 +223,9 @@ export class LiveConnection implements LiveSubscriber {
     }
     if (request.action === 'unsubscribe') {
       subscriptions.remove(request.lists);
-      return this.#reconfigure(() => this.#apply(subscriptions));
+      return this.#reconfigure(() => this.#apply(subscriptions, request.otherChannels));
     }
-    this.#subscribe(subscriptions, request.lists, request.options);
+    this.#subscribe(subscriptions, request);
   }
 
   #authenticate(token: string): void {
@@ -257,7 +250,8 @@ export class LiveConnection implements LiveSubscriber {
     if (isTold) this.#reply({ T: 'success', msg: 'authenticated' });
   }
 
-  #subscribe(subscriptions: Subscriptions, lists: ChannelLists, options: SubscribeOptions): void {
+  #subscribe(subscriptions: Subscriptions, request: Extract<LiveRequest, { action: 'subscribe' }>): void {
+    const { lists, options } = request;
     const { resume } = options;
     if (resume !== undefined && (this.#following !== 'no' || lists.trades.length === 0)) {
       throw new RequestRefusal(ErrorCode.invalidSyntax, 'resume goes with the first subscription to trades');
@@ -272,7 +266,7 @@ export class LiveConnection implements LiveSubscriber {
       this.#withPositions = options.positions ?? this.#withPositions;
       this.outbox.configure(this.#mode, this.#maxHz, Date.now());
       if (mustWait && this.#following === 'no') this.#following = 'catching-up';
-      this.#apply(subscriptions);
+      this.#apply(subscriptions, request.otherChannels);
     });
     if (resume === undefined) return void (named !== undefined && hub.whenReady(() => this.#sendSnapshot(named)));
     hub.resume(this, resume, (isComplete) => {
@@ -282,13 +276,13 @@ export class LiveConnection implements LiveSubscriber {
   }
 
   /** Takes the subscriptions into force and acknowledges their full state. */
-  #apply(subscriptions: Subscriptions): void {
+  #apply(subscriptions: Subscriptions, otherChannels: readonly string[]): void {
     this.#trades = subscriptions.filter('trades');
     this.#bars = subscriptions.filter('bars');
     this.#updatedBars = subscriptions.filter('updatedBars');
     const hasBars = !isEmptyFilter(this.#bars) || !isEmptyFilter(this.#updatedBars);
     this.#barKey = hasBars ? `${filterKey(this.#bars)} ${filterKey(this.#updatedBars)}` : '';
-    this.#reply({ T: 'subscription', ...subscriptions.state() });
+    this.#reply({ T: 'subscription', ...subscriptions.state(otherChannels) });
   }
 
   /** Every change of the ticks it gets goes through the hub, which delivers pending ones as before. */

@@ -70,10 +70,10 @@ export class Subscriptions {
     return this.#lists.flushes.size > 0;
   }
 
-  /** The full state, as the acknowledgement tells it. */
-  state(): Record<string, readonly string[]> {
+  /** The full state, as the acknowledgement tells it; `otherChannels`, which the request named, are empty. */
+  state(otherChannels: readonly string[] = []): Record<string, readonly string[]> {
     const { trades, bars, updatedBars, flushes } = this.#lists;
-    const empty = Object.fromEntries(EMPTY_CHANNELS.map((channel) => [channel, []]));
+    const empty = Object.fromEntries([...EMPTY_CHANNELS, ...otherChannels].map((channel) => [channel, []]));
     return { trades: [...trades], ...empty, bars: [...bars], updatedBars: [...updatedBars], flushes: [...flushes] };
   }
 

@@ -40,8 +40,14 @@ export interface SubscribeOptions {
 /** What a dashboard may send, parsed. */
 export type LiveRequest =
   | { readonly action: 'auth'; readonly token: string }
-  | { readonly action: 'subscribe'; readonly lists: ChannelLists; readonly options: SubscribeOptions }
-  | { readonly action: 'unsubscribe'; readonly lists: ChannelLists };
+  | (ChannelRequest & { readonly action: 'subscribe'; readonly options: SubscribeOptions })
+  | (ChannelRequest & { readonly action: 'unsubscribe' });
+
+interface ChannelRequest {
+  readonly lists: ChannelLists;
+  /** Channels nobody here knows, which another market's SDK names: echoed empty in the answer to this request. */
+  readonly otherChannels: readonly string[];
+}
 
 /** A request that is understood and not granted: answered with its code; the connection goes on, nothing changes. */
 export class RequestRefusal extends Error {
@@ -62,11 +68,15 @@ const MAX_FEED_NAME_LENGTH = 80;
 const FEED_ACTIONS: readonly unknown[] = ['open', 'publish', 'skip'];
 const CHANNEL_KEYS: readonly string[] = [...LIVE_CHANNELS, ...EMPTY_CHANNELS];
 const OPTION_KEYS = ['snapshot', 'mode', 'maxHz', 'positions', 'resume'];
+const AUTH_KEYS = ['token', 'key', 'secret'];
 const KEYS_BY_ACTION: Readonly<Record<LiveRequest['action'], readonly string[]>> = {
-  auth: ['token', 'key', 'secret'],
+  auth: AUTH_KEYS,
   subscribe: [...CHANNEL_KEYS, ...OPTION_KEYS],
   unsubscribe: CHANNEL_KEYS,
 };
+/** Keys with a meaning elsewhere: a channel cannot be named so, and `T` is the type of the reply that echoes it. */
+const NO_CHANNELS: readonly string[] = ['T', ...AUTH_KEYS, ...OPTION_KEYS];
+const CHANNEL_NAME = /^[A-Za-z][A-Za-z0-9_]{0,63}$/;
 
 type Fields = ReadonlyMap<string, unknown>;
 
@@ -82,8 +92,13 @@ export function parseLiveRequest(bytes: Buffer, codec: CodecName): LiveRequest {
   if (action !== 'auth' && action !== 'subscribe' && action !== 'unsubscribe') {
     throw new BadFrameError('an unknown action');
   }
+  if (fields.size > MAX_KEYS) throw new BadFrameError('too many keys');
+  const otherChannels: string[] = [];
   for (const key of fields.keys()) {
-    if (key !== 'action' && !KEYS_BY_ACTION[action].includes(key)) throw new BadFrameError('an unknown key');
+    if (key === 'action' || KEYS_BY_ACTION[action].includes(key)) continue;
+    if (action === 'auth' || !isOtherChannel(key, fields.get(key))) throw new BadFrameError('an unknown key');
+    textList(fields, key);
+    otherChannels.push(key);
   }
   if (action === 'auth') return { action, token: tokenOf(fields) };
   const lists = {
@@ -93,7 +108,13 @@ export function parseLiveRequest(bytes: Buffer, codec: CodecName): LiveRequest {
     flushes: feedList(fields),
   };
   for (const channel of EMPTY_CHANNELS) textList(fields, channel);
-  return action === 'subscribe' ? { action, lists, options: optionsOf(fields) } : { action, lists };
+  if (action === 'unsubscribe') return { action, lists, otherChannels };
+  return { action, lists, otherChannels, options: optionsOf(fields) };
+}
+
+/** A list of symbols, or none, under a name that has no meaning here. Anything else is an option misspelt. */
+function isOtherChannel(key: string, value: unknown): boolean {
+  return CHANNEL_NAME.test(key) && !NO_CHANNELS.includes(key) && Array.isArray(value ?? []);
 }
 
 function msgpackFields(bytes: Buffer): Fields {

@@ -64,7 +64,7 @@ const REFUSED: ReadonlyArray<readonly [what: string, request: unknown, code: num
   ['no map', [1], 400, 4501],
   ['no action', { trades: ['A'] }, 400, 4501],
   ['an unknown action', { action: 'dance' }, 400, 4501],
-  ['an unknown key', { action: 'subscribe', trade: ['A'] }, 400, 4501],
+  ['an unknown key that is no list', { action: 'subscribe', trade: 'A' }, 400, 4501],
   ['a list that is none', { action: 'subscribe', trades: 'A' }, 400, 4501],
   ['a list of numbers', { action: 'subscribe', trades: [1] }, 400, 4501],
   ['an unknown mode', { action: 'subscribe', mode: 'some' }, 400, 4501],

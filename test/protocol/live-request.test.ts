@@ -26,6 +26,9 @@ function outcomeOf(bytes: Buffer, codec: CodecName): LiveRequest | 'bad' | numbe
 
 const NOTHING = { trades: [], bars: [], updatedBars: [], flushes: [] };
 const NO_OPTIONS = { snapshot: false, mode: undefined, maxHz: undefined, positions: undefined, resume: undefined };
+/** So many unknown channels without symbols. */
+const channels = (count: number): object => Object.fromEntries(Array.from({ length: count }, (_, n) => [`c${n}`, []]));
+
 const GOOD: ReadonlyArray<readonly [message: object, request: LiveRequest]> = [
   [
     { action: 'auth', token: 't' },
@@ -35,16 +38,26 @@ const GOOD: ReadonlyArray<readonly [message: object, request: LiveRequest]> = [
     { action: 'auth', key: 'k', secret: 's' },
     { action: 'auth', token: 's' },
   ],
-  [{ action: 'unsubscribe' }, { action: 'unsubscribe', lists: NOTHING }],
+  [{ action: 'unsubscribe' }, { action: 'unsubscribe', lists: NOTHING, otherChannels: [] }],
   [
     { action: 'subscribe', trades: ['A', 'A', '*'], quotes: ['anything at all'], dailyBars: null },
-    { action: 'subscribe', lists: { ...NOTHING, trades: ['A', '*'] }, options: NO_OPTIONS },
+    { action: 'subscribe', lists: { ...NOTHING, trades: ['A', '*'] }, otherChannels: [], options: NO_OPTIONS },
+  ],
+  // Alpaca's Go SDK names every channel of every market, those without symbols as null.
+  [
+    { action: 'subscribe', trades: ['A'], bars: null, updatedBars: null, flushes: null, news: null, pricing: null },
+    { action: 'subscribe', lists: { ...NOTHING, trades: ['A'] }, otherChannels: ['pricing'], options: NO_OPTIONS },
+  ],
+  [
+    { action: 'unsubscribe', trades: null, pricing: ['BTC-PERP'], constructor: null },
+    { action: 'unsubscribe', lists: NOTHING, otherChannels: ['pricing', 'constructor'] },
   ],
   [
     { action: 'subscribe', mode: 'latest', maxHz: 2.5, positions: true, snapshot: true, resume: 'p', flushes: ['f'] },
     {
       action: 'subscribe',
       lists: { ...NOTHING, flushes: ['f'] },
+      otherChannels: [],
       options: { snapshot: true, mode: 'latest', maxHz: 2.5, positions: true, resume: 'p' },
     },
   ],
@@ -57,6 +70,18 @@ const BAD: ReadonlyArray<readonly [what: string, message: unknown, outcome: 'bad
   ['a token that is no text', { action: 'auth', token: 5 }, 'bad'],
   ['a token beyond any length', { action: 'auth', token: 'x'.repeat(2_000) }, 'bad'],
   ['options in unsubscribe', { action: 'unsubscribe', snapshot: true }, 'bad'],
+  ['an option in unsubscribe, as null', { action: 'unsubscribe', snapshot: null }, 'bad'],
+  ['a misspelt option', { action: 'subscribe', maxhz: 5 }, 'bad'],
+  ['a misspelt option, off', { action: 'subscribe', Snapshot: false }, 'bad'],
+  ['an unknown channel that is a text', { action: 'subscribe', pricing: 'BTC' }, 'bad'],
+  ['an unknown channel that is a map', { action: 'subscribe', pricing: {} }, 'bad'],
+  ['an unknown channel of numbers', { action: 'subscribe', pricing: [5] }, 'bad'],
+  ['an unknown channel named like the type of a reply', { action: 'subscribe', T: [] }, 'bad'],
+  ['an unknown channel named like the prototype', JSON.parse('{"action":"subscribe","__proto__":[]}'), 'bad'],
+  ['an unknown channel without a name', { action: 'subscribe', '': [] }, 'bad'],
+  ['an unknown channel beyond any length', { action: 'subscribe', ['x'.repeat(65)]: [] }, 'bad'],
+  ['an unknown key of auth', { action: 'auth', token: 't', pricing: [] }, 'bad'],
+  ['33 keys', { action: 'subscribe', ...channels(32) }, 'bad'],
   ['a map for a list', { action: 'subscribe', trades: { 0: 'A' } }, 'bad'],
   ['a list in a list', { action: 'subscribe', trades: [['A']] }, 'bad'],
   ['snapshot as a text', { action: 'subscribe', snapshot: 'yes' }, 'bad'],
@@ -69,6 +94,11 @@ const BAD: ReadonlyArray<readonly [what: string, message: unknown, outcome: 'bad
 ];
 
 for (const codec of CODECS) {
+  test(`${codec}: 32 keys are the most of a message`, () => {
+    const request = outcomeOf(encode({ action: 'subscribe', ...channels(31) }, codec), codec);
+    assert.ok(typeof request === 'object' && request.action === 'subscribe');
+    assert.is(request.otherChannels.length, 31);
+  });
   for (const [message, request] of GOOD) {
     test(`${codec}: ${JSON.stringify(message)}`, () => assert.equal(outcomeOf(encode(message, codec), codec), request));
   }
