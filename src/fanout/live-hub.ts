@@ -143,12 +143,14 @@ export class LiveHub implements LiveSink, Disposable {
 
   /**
    * Changes the ticks that a subscriber gets: pending ones still go out as before, then `change` runs, and from then on
-   * it gets live ticks by its new profile, unless it is catching up.
+   * it gets live ticks by its new profile, unless it is catching up. One that the change closed joins nobody: an answer to
+   * a peer that does not read cuts it.
    */
   reconfigure(subscriber: LiveSubscriber, change: () => void): void {
     this.#delivery.flush();
     change();
-    if (!subscriber.isCatchingUp) this.#delivery.join(subscriber.outbox, subscriber.deliveryProfile);
+    if (!subscriber.isCatchingUp && !subscriber.isClosed)
+      this.#delivery.join(subscriber.outbox, subscriber.deliveryProfile);
   }
 
   /**

@@ -8,6 +8,8 @@ export interface AppendOptions {
   readonly isLive?: boolean;
   readonly shownUpTo?: number;
   readonly feed?: string;
+  /** Default: the number of the entry. */
+  readonly acceptedAtMs?: number;
   /** Bytes instead of an entry. */
   readonly data?: Buffer;
 }
@@ -33,11 +35,12 @@ export class FakeStream implements StreamTail {
   /** The n-th entry ever gets the id `n-0`. @returns the message published; undefined where the entry is not live */
   append(
     ticks: readonly Tick[] = [],
-    { isLive = true, shownUpTo = 0, feed, data }: AppendOptions = {},
+    { isLive = true, shownUpTo = 0, feed, acceptedAtMs, data }: AppendOptions = {},
   ): Buffer | undefined {
     this.streamId ??= `stream${++this.#streams}`;
     const number = ++this.#appended;
-    const bytes = data ?? encodeStreamEntry({ ...entryOf(number, ticks, feed), live: isLive });
+    const entry = { ...entryOf(number, ticks, feed), live: isLive };
+    const bytes = data ?? encodeStreamEntry(acceptedAtMs === undefined ? entry : { ...entry, acceptedAtMs });
     if (isLive) this.liveSeq += 1;
     this.entries.push({ id: `${number}-0`, data: bytes, shownUpTo, liveSeq: isLive ? this.liveSeq : 0 });
     if (!isLive) return undefined;
