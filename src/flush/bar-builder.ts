@@ -128,17 +128,13 @@ class BarCells {
 
   #barAt(begin: number, symbol: string): BatchBar {
     const bar = this.#roundedBarAt(begin, symbol);
+    if (this.#carries.size === 0) return bar;
     const exactVolume = this.#carried(begin + VOLUME);
     const exactTurnoverMillionths = this.#carried(begin + TURNOVER);
-    if (exactVolume === undefined && exactTurnoverMillionths === undefined) return bar;
-    return {
-      ...bar,
-      ...(exactVolume !== undefined && { volume: Number(exactVolume), exactVolume }),
-      ...(exactTurnoverMillionths !== undefined && {
-        turnoverMillionths: Number(exactTurnoverMillionths),
-        exactTurnoverMillionths,
-      }),
-    };
+    if (exactVolume !== undefined) Object.assign(bar, { volume: Number(exactVolume), exactVolume });
+    if (exactTurnoverMillionths !== undefined)
+      Object.assign(bar, { turnoverMillionths: Number(exactTurnoverMillionths), exactTurnoverMillionths });
+    return bar;
   }
 
   /** The exact sum of a cell that was carried. */

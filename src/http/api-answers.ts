@@ -70,7 +70,8 @@ const time = z.string().meta({ format: 'date-time', description: 'RFC 3339, UTC,
 const name = z.string().meta({ examples: ['COMI'] });
 const price = z.number().meta({ description: 'in the currency of the symbol' });
 const count = z.int().min(0);
-const shares = count.meta({ description: 'shares' });
+/** A whole number of any size: sums of valid volumes pass 2^53, where `z.int()` ends. */
+const shares = z.number().min(0).refine(Number.isInteger).meta({ type: 'integer', description: 'shares' });
 const turnover = z.number().meta({ description: 'sum of price × volume' });
 const traded = { open: price, high: price, low: price, close: price, volume: shares, trades: count, turnover };
 

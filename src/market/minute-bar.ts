@@ -12,11 +12,14 @@ export interface MinuteBar {
   readonly low: number;
   /** Price of the latest tick; of several at that time, the one that arrived last. */
   readonly close: number;
-  /** Sum of volumes. Exact up to 2^53. */
+  /** Sum of volumes. Exact up to 2^53, rounded to a double above. */
   readonly volume: number;
   /** Number of ticks. */
   readonly trades: number;
-  /** Sum of {@link turnoverMillionths} of the ticks, an integer. Exact up to 2^53 (9 billion of the currency). */
+  /**
+   * Sum of {@link turnoverMillionths} of the ticks, an integer. Exact up to 2^53 (9 billion of the currency), rounded to
+   * a double above.
+   */
   readonly turnoverMillionths: number;
   /** Time of the tick `open` was taken from. */
   readonly openMicros: number;

@@ -5,6 +5,7 @@ import { formatMicros } from '../../market/tick.ts';
 import type { CodecName } from '../../protocol/version.ts';
 
 const INITIAL_BYTES = 1 << 16;
+const TWO_64 = TWO_32 * TWO_32;
 /** Longest fragment: at most so many bytes are written at once. */
 const MAX_FRAGMENT_BYTES = 512;
 
@@ -187,8 +188,10 @@ class MsgpackFragments implements FragmentWriter {
     this.length = this.bytes.writeDoubleBE(value, this.length);
   }
 
+  /** An integer from 0 on; from 2^64 on as a double, as a minute's volume may be. */
   #uint(value: number): void {
     if (value < 0x80) return this.#byte(value);
+    if (value >= TWO_64) return this.#double(value);
     if (value < 0x10000) {
       this.#byte(0xcd);
       this.length = this.bytes.writeUInt16BE(value, this.length);

@@ -5,9 +5,9 @@
 -- Output: one row: minutes with ticks, ambiguous (several prices at the first or last time), kept (ambiguous, and the
 --   stored open or close is among them and stays), changed (rows written).
 -- Invariants: runs while the ticks are locked against writers, so that no batch comes between. A minute without ticks
---   is not touched: its ticks may have been dropped by retention. turnover is computed as turnoverMillionths() does, and summed exactly as
---   the bar builder does: a whole double up to 2^53 is a bigint, a larger one two halves that are exact as text (its
---   text alone has 17 digits; the cast from double precision to numeric keeps 15).
+--   is not touched: its ticks may have been dropped by retention. turnover is computed as turnoverMillionths() does
+--   and summed exactly, as in bar-builder.ts: a whole double up to 2^53 by a bigint, a larger one by two halves whose
+--   texts are exact (its own has 17 digits, and a cast from double precision to numeric keeps 15).
 -- No table is joined to itself: without statistics, as after a backfill, such a join is planned for a handful of rows
 --   and takes hours for a day of them.
 WITH ticks AS (

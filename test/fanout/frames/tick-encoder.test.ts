@@ -111,6 +111,34 @@ for (const codec of CODECS) {
     assert.is(fragments.isWritten(0), false);
   });
 
+  test(`${codec}: bars of the largest and smallest ticks that are valid, and sums beyond 64 bits`, () => {
+    const fragments = new FragmentBuffer(codec);
+    const largest = { ...BAR, symbol: 'X'.repeat(32), open: 1e12 - 2 ** -13, high: 1e12 - 2 ** -13 };
+    const bars = [2 ** 53, 2 ** 53 + 2, 2 ** 64 - 2 ** 11, 2 ** 64, 1e21, 1.234_567_890_123_456e30].map((volume) => ({
+      ...largest,
+      low: Number.MIN_VALUE,
+      close: 2.225_073_858_507_201e-308,
+      volume,
+      trades: Number.MAX_SAFE_INTEGER,
+      turnoverMillionths: volume * 1e18,
+    }));
+    bars.forEach((bar, slot) => fragments.writeBar(slot, 'u', bar));
+    const elements = fragments.allFrames(100).flatMap(({ bytes }) => openFrame(bytes, codec));
+    const numbers = elements.map(({ o, h, l, c, v, n, vw }) => [o, h, l, c, v, n, vw].map(Number));
+    assert.equal(
+      numbers,
+      bars.map(({ open, high, low, close, volume, trades, turnoverMillionths }) => [
+        open,
+        high,
+        low,
+        close,
+        volume,
+        trades,
+        turnoverMillionths / 1e6 / volume,
+      ]),
+    );
+  });
+
   test(`${codec}: frame headers at every length where they change`, () => {
     for (const length of [0, 1, 125, 126, 127, 65_535, 65_536, 70_000]) {
       assert.equal(payloadOf(webSocketFrame(Buffer.alloc(length, 1), codec), codec), Buffer.alloc(length, 1));
