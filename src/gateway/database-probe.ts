@@ -1,15 +1,16 @@
-import type { Pool } from 'pg';
-
 const PROBE_MS = 1_000;
 
 /** Health probe of the database: one query a second. */
 export class DatabaseProbe implements Disposable {
-  readonly #pool: Pool;
+  readonly #ping: () => Promise<unknown>;
+  readonly #everyMs: number;
   #isUp = false;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(pool: Pool) {
-    this.#pool = pool;
+  /** @param ping the query; rejects, within a bounded time, while the database is away */
+  constructor(ping: () => Promise<unknown>, everyMs: number = PROBE_MS) {
+    this.#ping = ping;
+    this.#everyMs = everyMs;
   }
 
   /** Whether the last query was answered. */
@@ -20,7 +21,7 @@ export class DatabaseProbe implements Disposable {
   /** Asks once, then goes on in the background. */
   async start(): Promise<void> {
     await this.#probe();
-    this.#timer ??= setInterval(() => void this.#probe(), PROBE_MS);
+    this.#timer ??= setInterval(() => void this.#probe(), this.#everyMs);
   }
 
   [Symbol.dispose](): void {
@@ -28,7 +29,7 @@ export class DatabaseProbe implements Disposable {
   }
 
   async #probe(): Promise<void> {
-    this.#isUp = await this.#pool.query('SELECT 1').then(
+    this.#isUp = await this.#ping().then(
       () => true,
       () => false,
     );

@@ -131,7 +131,7 @@ class RunningGateway implements Gateway {
     });
     this.#router.attach(this.#app.server);
     this.#flusher = config.flushEnabled ? new Flusher(config, flushObserver(this.#metrics)) : undefined;
-    this.#database = new DatabaseProbe(this.#pool);
+    this.#database = new DatabaseProbe(() => this.#pool.query('SELECT 1'));
     this.#watchForMetrics();
     this.#addDrain();
   }
