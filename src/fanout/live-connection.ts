@@ -1,3 +1,4 @@
+import { type Clock, SYSTEM_CLOCK } from '../base/clock.ts';
 import { randomId } from '../base/random-id.ts';
 import { TokenBucket } from '../base/token-bucket.ts';
 import { fanoutLogger } from '../logger.ts';
@@ -39,6 +40,8 @@ export interface LiveEndpoint {
   readonly observer: FanoutObserver;
   /** Whether there are no tokens: then nobody has to authenticate. */
   readonly isOpen: boolean;
+  /** The system's where left out. */
+  readonly clock?: Clock;
   /** Undefined where the token is not good. */
   authenticate(token: string): LivePrincipal | undefined;
 }
@@ -56,6 +59,7 @@ export class LiveConnection implements LiveSubscriber {
   readonly outbox: LiveOutbox;
   readonly #endpoint: LiveEndpoint;
   readonly #socket: LiveSocket;
+  readonly #clock: Clock;
   readonly #requests = new TokenBucket(REQUESTS_PER_SECOND, REQUESTS_BURST, performance.now());
   #principal: LivePrincipal | undefined;
   #hasSentToken = false;
@@ -69,10 +73,11 @@ export class LiveConnection implements LiveSubscriber {
   #updatedBars: SymbolFilter = NO_SYMBOLS;
   #barKey = '';
   #isClosed = false;
-  #cutTimer: NodeJS.Timeout | undefined;
+  #cancelCut: (() => void) | undefined;
 
   constructor(endpoint: LiveEndpoint, socket: LiveSocket, codec: CodecName, principal: LivePrincipal | undefined) {
     this.#endpoint = endpoint;
+    this.#clock = endpoint.clock ?? SYSTEM_CLOCK;
     this.#socket = socket;
     this.codec = codec;
     const { queueBytes, slowMs } = endpoint.options;
@@ -152,12 +157,12 @@ export class LiveConnection implements LiveSubscriber {
 
   onClose(): void {
     this.#forget();
-    clearTimeout(this.#cutTimer);
+    this.#cancelCut?.();
   }
 
   sendControl(frame: Buffer): void {
     if (this.#isClosed || !this.isAuthenticated) return;
-    if (!this.outbox.sendControl(frame, Date.now())) this.cutSlow();
+    if (!this.outbox.sendControl(frame, this.#clock.now())) this.cutSlow();
   }
 
   sendFlush({ feeds, rows, flushMs }: FlushNotice): void {
@@ -210,8 +215,7 @@ export class LiveConnection implements LiveSubscriber {
     this.#forget();
     this.#socket.close(code, reason);
     // A peer that doesn't read doesn't answer a close either, and its bytes wait here until then.
-    this.#cutTimer = setTimeout(() => this.#socket.terminate(), CUT_AFTER_MS);
-    this.#cutTimer.unref();
+    this.#cancelCut = this.#clock.after(CUT_AFTER_MS, () => this.#socket.terminate());
   }
 
   #handle(request: LiveRequest): void {
@@ -264,7 +268,7 @@ export class LiveConnection implements LiveSubscriber {
       this.#mode = options.mode ?? this.#mode;
       this.#maxHz = options.maxHz ?? this.#maxHz;
       this.#withPositions = options.positions ?? this.#withPositions;
-      this.outbox.configure(this.#mode, this.#maxHz, Date.now());
+      this.outbox.configure(this.#mode, this.#maxHz, this.#clock.now());
       if (mustWait && this.#following === 'no') this.#following = 'catching-up';
       this.#apply(subscriptions, request.otherChannels);
     });
@@ -324,7 +328,7 @@ export class LiveConnection implements LiveSubscriber {
 
   #reply(...replies: readonly LiveReply[]): void {
     if (this.#isClosed) return;
-    if (!this.outbox.sendControl(replyFrame(this.codec, replies), Date.now())) this.cutSlow();
+    if (!this.outbox.sendControl(replyFrame(this.codec, replies), this.#clock.now())) this.cutSlow();
   }
 
   #forget(): void {

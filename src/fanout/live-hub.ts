@@ -99,9 +99,9 @@ export class LiveHub implements LiveSink, Disposable {
 
   /** The stream has been read for the first time: entries from now on are live. */
   onPrimed(): void {
-    this.#becomeReady();
-    // Whoever subscribed before has no position yet to come back to.
+    // Dashboards that subscribed before have no position yet; those that wait for a snapshot get theirs behind it.
     for (const subscriber of this.#subscribers) subscriber.sendPosition();
+    this.#becomeReady();
   }
 
   /** Live entries were missed for good. */

@@ -1,8 +1,11 @@
+import { Packr } from 'msgpackr';
 import type { LiveSocket } from '../../../src/fanout/fanout-ports.ts';
 import type { CodecName } from '../../../src/protocol/version.ts';
-import { openFrame } from '../open-frame.ts';
+import { payloadOf } from '../open-frame.ts';
 
 export type Message = Record<string, unknown>;
+
+const packr = new Packr({ useRecords: false, int64AsType: 'number' });
 
 /** The socket of a dashboard that reads everything at once, or nothing. */
 export class FakeSocket implements LiveSocket {
@@ -23,7 +26,10 @@ export class FakeSocket implements LiveSocket {
   sendFrame(frame: Buffer): void {
     if (!this.isReading) this.bufferedAmount += frame.length;
     this.frames.push(frame);
-    this.messages.push(...openFrame(frame, this.#codec));
+    const payload = payloadOf(frame, this.#codec);
+    const list: unknown = this.#codec === 'json' ? JSON.parse(payload.toString()) : packr.unpack(payload);
+    if (!Array.isArray(list)) throw new Error('a frame that is not an array');
+    list.forEach((each: Message) => this.messages.push(each));
   }
 
   close(code: number): void {
@@ -49,9 +55,10 @@ export class FakeSocket implements LiveSocket {
   }
 }
 
-/** A tick as `A 1`, a last price as `last A 1`, an error as `error 401`, another message as its type. */
-export function short({ T, S, p, code }: Message): string {
+/** A tick as `A 1`, a last price as `last A 1`, an error as `error 401`, a success as what it says, others as their type. */
+export function short({ T, S, p, code, msg }: Message): string {
   if (T === 't') return `${String(S)} ${String(p)}`;
   if (T === 'last') return `last ${String(S)} ${String(p)}`;
+  if (T === 'success') return String(msg);
   return T === 'error' ? `error ${String(code)}` : String(T);
 }

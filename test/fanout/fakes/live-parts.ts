@@ -1,0 +1,106 @@
+import { Packr } from 'msgpackr';
+import { LiveConnection, type LiveEndpoint, type LivePrincipal } from '../../../src/fanout/live-connection.ts';
+import { LiveHub } from '../../../src/fanout/live-hub.ts';
+import type { CodecName } from '../../../src/protocol/version.ts';
+import { tickOf } from '../entries.ts';
+import { FakeClock, settle } from './fake-clock.ts';
+import { FakePrices } from './fake-prices.ts';
+import { FakeSocket } from './fake-socket.ts';
+import { FakeStream } from './fake-stream.ts';
+
+export const QUEUE_BYTES = 10_000;
+const packr = new Packr({ useRecords: false });
+
+/** Who may watch these symbols. */
+export const principal = (symbols: LivePrincipal['symbols'], mayWatch = true): LivePrincipal => ({
+  name: 'someone',
+  symbols,
+  mayWatch: () => mayWatch,
+});
+export const ANYONE: LivePrincipal = principal('*');
+export const TOKENS: ReadonlyMap<string, LivePrincipal> = new Map([
+  ['good', ANYONE],
+  ['narrow', principal(new Set(['A', 'B']))],
+  ['publisher', principal('*', false)],
+]);
+
+export interface ConnectOptions {
+  /** Of the token in the upgrade's header. */
+  readonly principal?: LivePrincipal | undefined;
+  readonly isOpen?: boolean;
+  readonly codec?: CodecName;
+}
+
+export interface Dashboard {
+  readonly connection: LiveConnection;
+  readonly socket: FakeSocket;
+  readonly send: (request: object) => void;
+  /** Messages since the last call, in short. */
+  readonly take: () => string[];
+}
+
+/** The live endpoint on a stream, a store and a clock of the test. */
+export class LiveParts implements Disposable {
+  readonly clock: FakeClock = new FakeClock();
+  readonly stream: FakeStream = new FakeStream();
+  readonly store: FakePrices = new FakePrices();
+  readonly gaps: string[] = [];
+  readonly hub: LiveHub = new LiveHub({
+    tail: this.stream,
+    prices: this.store,
+    observer: {},
+    coalesceMs: 5,
+    clock: this.clock,
+  });
+
+  [Symbol.dispose](): void {
+    this.hub[Symbol.dispose]();
+  }
+
+  /** The stream is known, and last prices are loaded. */
+  async up(): Promise<this> {
+    if (this.stream.streamId === undefined) this.stream.append();
+    this.hub.start();
+    this.hub.stream.up(this.stream.run);
+    await settle();
+    return this;
+  }
+
+  publish(symbol: string, price: number): void {
+    this.hub.stream.onMessage(this.stream.publish([tickOf(symbol, price)]));
+  }
+
+  connect({ principal: from, isOpen = false, codec = 'json' }: ConnectOptions = {}): Dashboard {
+    const endpoint: LiveEndpoint = {
+      options: { queueBytes: QUEUE_BYTES, slowMs: 1_000, maxSymbols: 3 },
+      hub: this.hub,
+      observer: { onGap: (reason) => void this.gaps.push(reason) },
+      isOpen,
+      authenticate: (token) => (isOpen ? ANYONE : TOKENS.get(token)),
+      clock: this.clock,
+    };
+    const socket = new FakeSocket(codec);
+    const connection = new LiveConnection(endpoint, socket, codec, from);
+    return {
+      connection,
+      socket,
+      send: (request) => {
+        const bytes = codec === 'json' ? Buffer.from(JSON.stringify(request)) : packr.pack(request);
+        connection.onMessage(bytes, codec === 'msgpack');
+      },
+      take: () => socket.take(),
+    };
+  }
+
+  /** An authenticated dashboard that has sent this. */
+  async dashboard(...requests: readonly object[]): Promise<Dashboard> {
+    const dashboard = this.connect({ principal: ANYONE });
+    dashboard.take();
+    for (const request of requests) dashboard.send(request);
+    await settle();
+    return dashboard;
+  }
+}
+
+export const auth = (token: string): object => ({ action: 'auth', token });
+export const subscribe = (fields: object): object => ({ action: 'subscribe', ...fields });
