@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { FeedOutbox } from '../../src/protocol/feed-outbox.ts';
 import type { Tick } from '../../src/market/tick.ts';
+import { endpointUrl } from '../endpoint-url.ts';
 import type { ReconnectLimits } from '../reconnect-policy.ts';
 import { FeedClosedError, FeedError, type FeedRefusedError } from './feed-errors.ts';
 import { encodeFrame, encodeSkip, type FeedFrame, fitsSpan, tickBytes } from './feed-frame.ts';
@@ -110,7 +111,7 @@ export class FeedClient implements AsyncDisposable {
     for (const frame of journal?.frames() ?? []) this.#outbox.restore(frame);
     this.#outbox.committedUpTo(journal?.committedSeq ?? 0, Date.now());
     this.#link = new FeedLink({
-      url: toFeedUrl(options.url),
+      url: endpointUrl(options.url, '/v1/feed'),
       feed: options.feed,
       token: options.token,
       instance: journal?.instance ?? options.instance ?? randomUUID(),
@@ -310,12 +311,4 @@ export class FeedClient implements AsyncDisposable {
     for (const resume of this.#room) resume();
     this.#room = [];
   }
-}
-
-function toFeedUrl(url: string): string {
-  const parsed = new URL(url);
-  if (parsed.protocol === 'http:') parsed.protocol = 'ws:';
-  if (parsed.protocol === 'https:') parsed.protocol = 'wss:';
-  if (parsed.pathname === '/') parsed.pathname = '/v1/feed';
-  return parsed.href;
 }

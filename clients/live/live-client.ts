@@ -1,6 +1,7 @@
+import type { FeedAge } from '../../src/protocol/live-reply.ts';
+import { endpointUrl } from '../endpoint-url.ts';
 import type { ReconnectLimits } from '../reconnect-policy.ts';
 import { EventQueue } from './event-queue.ts';
-import type { FeedAge } from '../../src/protocol/live-reply.ts';
 import type { LiveBar, LiveEvent, LiveFlush, LiveGap, LiveTick } from './live-events.ts';
 import { type LiveClosedError, LiveLink, type LiveState } from './live-link.ts';
 import { type ChannelNames, isNothing, WantedChannels } from './wanted-channels.ts';
@@ -62,7 +63,7 @@ export class LiveClient implements Disposable {
     this.#options = options;
     const { token } = options;
     this.#link = new LiveLink({
-      url: toLiveUrl(options.url),
+      url: endpointUrl(options.url, '/v1/live'),
       open,
       token: typeof token === 'string' ? () => token : token,
       reconnect: options.reconnect,
@@ -235,11 +236,4 @@ export class LiveClient implements Disposable {
 function wants(names: readonly string[]): (name: string) => boolean {
   const set = new Set(names);
   return set.has('*') ? () => true : (name) => set.has(name);
-}
-
-function toLiveUrl(text: string): string {
-  const url = new URL(text);
-  url.protocol = url.protocol.replace(/^http/, 'ws');
-  if (url.pathname === '/') url.pathname = '/v1/live';
-  return url.href;
 }

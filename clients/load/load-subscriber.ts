@@ -1,6 +1,7 @@
 import { pack } from 'msgpackr';
 import type { CodecName } from '../../src/protocol/version.ts';
 import { SUBPROTOCOL_JSON, SUBPROTOCOL_MSGPACK } from '../../src/protocol/version.ts';
+import { endpointUrl } from '../endpoint-url.ts';
 import type { Latency } from './latency.ts';
 import { type ScanSink, scanLive } from './live-scan.ts';
 import type { LoadClock } from './load-clock.ts';
@@ -64,7 +65,7 @@ export class LoadSubscriber implements ScanSink {
     this.#lastTick = new Float64Array(options.symbolCount).fill(-1);
     const protocol = options.codec === 'msgpack' ? SUBPROTOCOL_MSGPACK : SUBPROTOCOL_JSON;
     this.#socket = new LoadSocket({
-      url: liveUrl(options.url),
+      url: endpointUrl(new URL('/', options.url).href, '/v1/live'),
       protocol,
       token: options.token,
       onMessage: (bytes) => this.#onMessage(bytes),
@@ -180,10 +181,4 @@ export class LoadSubscriber implements ScanSink {
     const request = { action: 'subscribe', trades, mode: this.#mode };
     this.#socket.send(this.#codec === 'msgpack' ? pack(request) : JSON.stringify(request));
   }
-}
-
-function liveUrl(url: string): string {
-  const parsed = new URL('/v1/live', url);
-  parsed.protocol = parsed.protocol === 'https:' || parsed.protocol === 'wss:' ? 'wss:' : 'ws:';
-  return parsed.href;
 }

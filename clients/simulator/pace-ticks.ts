@@ -6,6 +6,11 @@ const MAX_SLEEP_MS = 60_000;
 /** At full speed the event loop gets a turn after so many batches, or sockets would starve. */
 const BATCHES_A_TURN = 8;
 
+/** The wall clock in microseconds since the Unix epoch, finer than `Date.now()`. */
+export function wallMicros(): number {
+  return (performance.timeOrigin + performance.now()) * 1_000;
+}
+
 export interface PaceClock {
   /** Microseconds since the epoch; must not go back. */
   readonly nowMicros: () => number;

@@ -6,6 +6,7 @@ import { RedisLink } from '../buffer/redis-link.ts';
 import { describeRedisAddress, redisDatabase, redisOptions } from '../buffer/redis-options.ts';
 import { loadConfig, type Config } from '../config.ts';
 import { describeError } from '../errors.ts';
+import { isLoopbackName } from '../http/client-address.ts';
 import { diagnoseStore, failed, type Finding } from '../store/diagnose-store.ts';
 import { print } from './terminal.ts';
 
@@ -71,8 +72,7 @@ function diagnoseSettings(config: Config): readonly Finding[] {
       remedy: 'set both, or none',
     });
   }
-  const isLoopback = /^(localhost|127\.\d+\.\d+\.\d+|::1)$/.test(config.gatewayHost);
-  if (!isLoopback && config.gatewayTokensFile === undefined) {
+  if (!isLoopbackName(config.gatewayHost) && config.gatewayTokensFile === undefined) {
     findings.push({
       name: 'gateway',
       state: 'fail',

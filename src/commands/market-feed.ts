@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { FeedClient, type FeedClientOptions } from '../../clients/feed/feed-client.ts';
 import { FeedRefusedError } from '../../clients/feed/feed-errors.ts';
 import type { SimulatedTick } from '../../clients/simulator/generate-ticks.ts';
-import { paceTicks, type TickStamp } from '../../clients/simulator/pace-ticks.ts';
+import { paceTicks, type TickStamp, wallMicros } from '../../clients/simulator/pace-ticks.ts';
 import { withDeadline } from '../base/deadline.ts';
 import { StoreUnavailableError, UsageError } from '../errors.ts';
 import { TickTally } from './tick-tally.ts';
@@ -56,7 +56,7 @@ export class MarketFeed implements AsyncDisposable {
   async publish(signal: AbortSignal): Promise<void> {
     const { ticks, speed, stamp } = this.#options;
     const clock = {
-      nowMicros: () => (performance.timeOrigin + performance.now()) * 1000,
+      nowMicros: wallMicros,
       sleep: (ms: number) => sleep(ms > 0 ? Math.max(ms, GATHER_MS) : 0, undefined, { signal }).catch(() => undefined),
     };
     for await (const batch of paceTicks(ticks, { speed, stamp, signal, ...clock })) {

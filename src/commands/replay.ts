@@ -4,7 +4,7 @@ import { type CsvInspection, inspectCsv, readTicks } from '../../clients/csv/tic
 import type { CsvTick } from '../../clients/csv/tick-row.ts';
 import { FeedClient } from '../../clients/feed/feed-client.ts';
 import { fitsSpan } from '../../clients/feed/feed-frame.ts';
-import { pace } from '../../clients/simulator/pace-ticks.ts';
+import { pace, wallMicros } from '../../clients/simulator/pace-ticks.ts';
 import { loadConfig } from '../config.ts';
 import { StoreUnavailableError, UsageError } from '../errors.ts';
 import { gatewayUrl } from './gateway-url.ts';
@@ -127,7 +127,7 @@ async function* paced(batches: AsyncIterable<CsvTick[]>, speed: number): AsyncGe
     for await (const batch of batches) yield* batch;
   };
   const clock = {
-    nowMicros: () => (performance.timeOrigin + performance.now()) * 1000,
+    nowMicros: wallMicros,
     sleep: (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms)),
   };
   yield* pace(rows(), { timeMicros: (tick) => tick.timeMicros }, { speed, batchTicks: FRAME_ROWS, ...clock });

@@ -9,7 +9,7 @@ import { readWaitingTicks } from '../buffer/waiting-ticks.ts';
 import type { Config } from '../config.ts';
 import { describeError, UsageError } from '../errors.ts';
 import { AccessTokens } from '../http/access-tokens.ts';
-import { isLoopback } from '../http/client-address.ts';
+import { isLoopbackName } from '../http/client-address.ts';
 import { ConnectionLimits } from '../http/connection-limits.ts';
 import { addHealthRoutes, type DependencyHealth, type Readiness } from '../http/health-routes.ts';
 import { createHttpServer } from '../http/http-server.ts';
@@ -262,7 +262,7 @@ class RunningGateway implements Gateway {
 
 /** Open gateways listen on loopback only: without tokens anybody that reaches one may publish. */
 function refuseOpenDoor(config: Config, tokens: AccessTokens): void {
-  if (!tokens.isOpen || config.gatewayHost === 'localhost' || isLoopback(config.gatewayHost)) return;
+  if (!tokens.isOpen || isLoopbackName(config.gatewayHost)) return;
   throw new UsageError(`GATEWAY_HOST is ${config.gatewayHost} and there are no tokens: anybody could publish`, {
     remedy: 'set GATEWAY_TOKENS_FILE (tickgate token makes its rows), or listen on 127.0.0.1',
   });

@@ -56,7 +56,8 @@ function invalidQuery(issue: Issue | undefined): ErrorAnswer {
   return { error: `${name}: ${what}`, field: name };
 }
 
-function statusOf(error: unknown): number {
+/** Status that an error of Fastify carries; 500 for any other. */
+export function statusOf(error: unknown): number {
   if (typeof error === 'object' && error !== null && 'statusCode' in error && typeof error.statusCode === 'number')
     return error.statusCode;
   return 500;

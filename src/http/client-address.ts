@@ -34,10 +34,14 @@ export function isLoopback(address: string | undefined): boolean {
   return address === '::1' || (isIPv4(address.replace(/^::ffff:/, '')) && /^(::ffff:)?127\./.test(address));
 }
 
+/** Whether a host name or address, without a port, is this machine's own. */
+export function isLoopbackName(name: string): boolean {
+  return name.toLowerCase() === 'localhost' || isLoopback(name);
+}
+
 /** Whether a Host header, with or without a port, names this machine. */
 export function isLoopbackHost(host: string): boolean {
-  const name = host.replace(/:\d+$/, '').replace(/^\[(.*)\]$/, '$1');
-  return name.toLowerCase() === 'localhost' || isLoopback(name);
+  return isLoopbackName(host.replace(/:\d+$/, '').replace(/^\[(.*)\]$/, '$1'));
 }
 
 /** Some proxies add the port: `192.0.2.1:50000`, `[2001:db8::1]:50000`. */

@@ -2,6 +2,7 @@ import { Server as TlsServer } from 'node:https';
 import { fastify, type FastifyInstance } from 'fastify';
 import { describeError } from '../errors.ts';
 import { httpLogger } from '../logger.ts';
+import { statusOf } from './api-errors.ts';
 import { isLoopbackHost } from './client-address.ts';
 import { boundConnectingSockets } from './connecting-sockets.ts';
 import { readTlsFiles, reloadTlsFiles } from './tls-files.ts';
@@ -88,10 +89,4 @@ function refuseOtherHosts(app: FastifyInstance): void {
 function asPlain(app: unknown): FastifyInstance {
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the same instance over another server class
   return app as FastifyInstance;
-}
-
-function statusOf(error: unknown): number {
-  if (typeof error === 'object' && error !== null && 'statusCode' in error && typeof error.statusCode === 'number')
-    return error.statusCode;
-  return 500;
 }
