@@ -10,7 +10,7 @@ const MEMORY_MS = 50;
  */
 export class AdaptiveDelay {
   readonly #maxGapMs: number;
-  /** Time spent of late: what was spent fades with its age. */
+  /** Time spent of late, which fades with its age. */
   #spentMs = 0;
   #atMs = Number.NEGATIVE_INFINITY;
 
@@ -24,7 +24,7 @@ export class AdaptiveDelay {
     this.#atMs = endedMs;
   }
 
-  /** Least time from what a dashboard got last to what it gets next. */
+  /** Least time from one delivery to a dashboard to the next. */
   gapMs(nowMs: number): number {
     const share = this.#fadedMs(nowMs) / MEMORY_MS;
     return this.#maxGapMs * Math.min(1, Math.max(0, (share - CALM_SHARE) / (BUSY_SHARE - CALM_SHARE)));

@@ -1,5 +1,5 @@
 /**
- * Codes of `{T:"error", code, msg}`. 400–410 and 500 mean what they mean in Alpaca's market-data protocol v2, so that
+ * Codes of `{T:"error", code, msg}`. 400–410 and 500 have the meaning of Alpaca's market-data protocol v2, so that
  * its SDKs understand them; 420–429 and 503 are for feeds.
  */
 export const ErrorCode = {

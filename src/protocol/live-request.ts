@@ -5,7 +5,7 @@ import { MsgpackReader } from '../market/msgpack-reader.ts';
 import { isSymbol } from '../market/tick.ts';
 import type { CodecName } from './version.ts';
 
-/** What a dashboard may subscribe to. */
+/** Channels that a dashboard may subscribe to. */
 export const LIVE_CHANNELS = ['trades', 'bars', 'updatedBars', 'flushes'] as const;
 export type LiveChannel = (typeof LIVE_CHANNELS)[number];
 
@@ -25,7 +25,7 @@ export const EMPTY_CHANNELS = [
 export type ChannelLists = Readonly<Record<LiveChannel, readonly string[]>>;
 export type LiveMode = 'all' | 'latest';
 
-/** Options hold for the whole connection; what is left out stays as it was. */
+/** Options hold for the whole connection; those left out stay as they were. */
 export interface SubscribeOptions {
   /** Send the last tick of each newly subscribed symbol first. */
   readonly snapshot: boolean;
@@ -37,7 +37,7 @@ export interface SubscribeOptions {
   readonly resume: string | undefined;
 }
 
-/** What a dashboard may send, parsed. */
+/** Messages of a dashboard, parsed. */
 export type LiveRequest =
   | { readonly action: 'auth'; readonly token: string }
   | (ChannelRequest & { readonly action: 'subscribe'; readonly options: SubscribeOptions })
