@@ -27,7 +27,7 @@ export interface CsvInspection {
 export interface ReadTicksOptions {
   /** Leaves out this row and those before it. Default 0: none. */
   readonly afterRow?: number;
-  /** Rows a batch holds at the most. Default 1,000. */
+  /** At most this many rows in a batch. Default 1,000. */
   readonly batchRows?: number;
 }
 

@@ -10,7 +10,7 @@ import { type PageState, StatusLine } from './status-line.ts';
 import { StoredBoard } from './stored-board.ts';
 import { TokenForm } from './token-form.ts';
 
-/** The board is read again so often; live ticks are counted on in between. */
+/** Interval of reading the board; live ticks are counted on in between. */
 const BOARD_EVERY_MS = 30_000;
 /** After a subscription, a gap or the first tick of a day; late enough for earlier ticks to have been stored. */
 const BOARD_SOON_MS = 1_500;
@@ -132,7 +132,7 @@ class Dashboard {
     this.#tokens.ask();
   }
 
-  /** Reads the board in so long, or earlier where that was planned. */
+  /** Reads the board after this time, or earlier where that was planned. */
   #readBoardIn(waitMs: number): void {
     const dueMs = Date.now() + waitMs;
     if (dueMs >= this.#boardDueMs) return;

@@ -2,7 +2,7 @@ import type { MarketRow } from './market-row.ts';
 import { compareRows, isSortColumn, nextOrder, type SortOrder } from './sort-order.ts';
 import { RowView } from './row-view.ts';
 
-/** Rows are sorted again at most so often: rows that jump with each tick cannot be read. */
+/** Least time between two sorts: rows that jump with each tick cannot be read. */
 const REORDER_MS = 1_000;
 
 /** Rows so near to the screen are kept up to date. */

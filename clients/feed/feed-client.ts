@@ -23,12 +23,12 @@ export interface FeedClientOptions {
   readonly instance?: string | undefined;
   /** First number of this instance's opens; a source that keeps its instance must go on rising. Default 1. */
   readonly attempt?: number | undefined;
-  /** Ticks given to `publish` are sent together: a frame goes when it holds so many, or after so long. */
+  /** Batching of `publish`: a frame goes when it holds this many ticks (default 500), or after this time (5 ms). */
   readonly frameTicks?: number | undefined;
   readonly frameDelayMs?: number | undefined;
-  /** Frames kept in memory until committed; `publish` waits when they take more. */
+  /** At most this many bytes of uncommitted frames (default 256 MiB); `publish` waits when they take more. */
   readonly maxMemoryBytes?: number | undefined;
-  /** Committed frames are kept so long, and so much, for a database restored from a backup. */
+  /** Committed frames are kept at most this long (default 5 min) and this much (64 MiB): a database may be restored. */
   readonly graceMs?: number | undefined;
   readonly graceBytes?: number | undefined;
   readonly reconnect?: ReconnectLimits | undefined;

@@ -58,7 +58,7 @@ export function encodeSkip(to: number, next: number): FeedFrame {
   return { seq: next, prev: to, ticks: 0, bytes: message.length + KEPT_OVERHEAD_BYTES, skip: true, message };
 }
 
-/** Bytes of a tick on the wire, at the most. */
+/** At most this many bytes does a tick take on the wire. */
 export function tickBytes(tick: Tick): number {
   return 1 + 5 + tick.symbol.length * 3 + 9 + 9 + 9;
 }

@@ -17,7 +17,7 @@ import type { FeedJournal } from './feed-journal-port.ts';
 import { claimJournal } from './journal-claim.ts';
 import { decodeFrameRecord, encodeFrameRecord, RecordType } from './journal-records.ts';
 
-/** When a record reaches the disk: with each append, every so often, or when the system writes it. */
+/** When a record reaches the disk: with each append, every 100 ms, or when the system writes it. */
 export type FsyncPolicy = 'always' | 'never' | { readonly everyMs: number };
 
 /** Options of a {@link FileJournal}. */
@@ -30,7 +30,7 @@ export interface FileJournalOptions {
   readonly fsync?: FsyncPolicy;
   /** Bound of the file. Default 1 GiB; an append beyond it fails. */
   readonly maxBytes?: number;
-  /** Committed frames kept so much, for a database restored from a backup. Default 64 MiB. */
+  /** At most this many bytes of committed frames are kept, for a database restored from a backup. Default 64 MiB. */
   readonly graceBytes?: number;
 }
 

@@ -37,7 +37,7 @@ export type FeedConnectionState = 'connecting' | 'opening' | 'open' | 'waiting' 
 
 const MAX_SOCKET_BYTES = 2 * 1024 * 1024;
 const HANDSHAKE_TIMEOUT_MS = 10_000;
-/** Pings come every 15 s: a socket that is silent for so long is dead, even where TCP has not noticed. */
+/** Pings come every 15 s: a socket silent for this time is dead, even where TCP has not noticed. */
 const SILENCE_MS = 45_000;
 const NOT_NOW_MS = 250;
 const FINAL_ERRORS: ReadonlySet<number> = new Set([

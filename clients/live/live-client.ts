@@ -15,14 +15,14 @@ export interface LiveClientOptions {
   readonly token?: string | (() => string | Promise<string>) | undefined;
   /** `latest`: behind a slow network only the newest tick of each symbol counts. Default `all`. */
   readonly mode?: 'all' | 'latest' | undefined;
-  /** At most so many messages with ticks a second. */
+  /** At most this many messages with ticks a second. Default: no limit. */
   readonly maxHz?: number | undefined;
   /** Begin with the last tick of each symbol. Default true in mode `latest`, else false. */
   readonly snapshot?: boolean | undefined;
   readonly reconnect?: ReconnectLimits | undefined;
-  /** A connection that is silent for so long is given up for a new one. The gateway speaks every 5 s. */
+  /** A connection silent for this time is replaced. The gateway speaks every 5 s; default 12 s. */
   readonly staleMs?: number | undefined;
-  /** Items that wait for a reader before it loses the oldest. */
+  /** At most this many items wait for a reader; then it loses the oldest half. Default 100,000. */
   readonly maxQueued?: number | undefined;
   /** With each change of the connection's state. */
   readonly onState?: ((state: LiveState) => void) | undefined;

@@ -27,7 +27,7 @@ export interface LiveLinkOptions {
   /** Asked before each connection, so that it may be a fresh one. */
   readonly token: (() => string | Promise<string>) | undefined;
   readonly reconnect: ReconnectLimits | undefined;
-  /** A connection that is silent for so long is given up. */
+  /** A connection silent for this time is given up. */
   readonly staleMs: number;
   /** The request with which a new connection begins; undefined: nothing is wanted. */
   readonly firstRequest: () => object | undefined;

@@ -3,7 +3,7 @@ import type { SimulatedTick } from './generate-ticks.ts';
 const DEFAULT_BATCH_TICKS = 500;
 /** Sleeps are cut, so that an abort is noticed and a timer's longest time (24.8 days) is never passed. */
 const MAX_SLEEP_MS = 60_000;
-/** At full speed the event loop gets a turn after so many batches, or sockets would starve. */
+/** Batches at full speed before the event loop gets a turn, or sockets would starve. */
 const BATCHES_A_TURN = 8;
 
 /** The wall clock in microseconds since the Unix epoch, finer than `Date.now()`. */
@@ -14,14 +14,14 @@ export function wallMicros(): number {
 export interface PaceClock {
   /** Microseconds since the epoch; must not go back. */
   readonly nowMicros: () => number;
-  /** Waits about so long; may end early. */
+  /** Waits about that long; may end early. */
   readonly sleep: (ms: number) => Promise<void>;
 }
 
 export interface PaceOptions extends PaceClock {
   /** 1 is as it happened, 60 a minute in a second, 'max' without waiting. */
   readonly speed: number | 'max';
-  /** Ticks a batch holds at the most. Default 500. */
+  /** At most this many ticks in a batch. Default 500. */
   readonly batchTicks?: number;
   /** Ends the iteration; noticed at the next batch or sleep, so let it end `sleep` early too. */
   readonly signal?: AbortSignal;

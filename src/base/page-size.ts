@@ -24,7 +24,7 @@ export class PageSize {
     return Math.round(Math.min(maxEntries, Math.max(minEntries, targetBytes / this.#entryBytes)));
   }
 
-  /** So many entries of so many bytes together have been read. */
+  /** Takes the size of a page that was read: its entries, and their bytes together. */
   learn(entries: number, bytes: number): void {
     if (entries > 0) this.#entryBytes = Math.max(MIN_ENTRY_BYTES, bytes / entries);
   }

@@ -11,7 +11,7 @@ export class TokenBucket {
 
   /**
    * @param perSecond tokens that come in a second
-   * @param burst tokens kept at most; it begins with so many
+   * @param burst at most this many tokens are kept; the bucket begins full
    */
   constructor(perSecond: number, burst: number, nowMs: number) {
     this.#perSecond = perSecond;

@@ -16,7 +16,7 @@ export interface MarketFeedOptions extends Pick<
   readonly stamp: TickStamp;
 }
 
-/** Ticks that become due within so long share a frame. */
+/** Batching: ticks that become due within this time share a frame. */
 const GATHER_MS = 5;
 const DRAIN_LIMIT_MS = 10_000;
 

@@ -30,7 +30,7 @@ export interface SubscribeOptions {
   /** Send the last tick of each newly subscribed symbol first. */
   readonly snapshot: boolean;
   readonly mode: LiveMode | undefined;
-  /** At most so many arrays of ticks a second; 0: no limit. */
+  /** Rate limit: at most this many arrays of ticks a second; 0: no limit. */
   readonly maxHz: number | undefined;
   readonly positions: boolean | undefined;
   /** A position, as `pos` gave it. */

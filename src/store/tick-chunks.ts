@@ -11,7 +11,7 @@ interface PlainChunk {
 
 /** Chunks remembered: a trading day needs one, a backfill goes from one to the next. */
 const MAX_KNOWN = 16;
-/** After a refusal so many copies go into the hypertable before a chunk is tried again. */
+/** Copies into the hypertable after a refusal, before a chunk is tried again. */
 const WARY_COPIES = 1_000;
 
 /**
