@@ -17,7 +17,7 @@ import type { FeedJournal } from './feed-journal-port.ts';
 import { claimJournal } from './journal-claim.ts';
 import { decodeFrameRecord, encodeFrameRecord, RecordType } from './journal-records.ts';
 
-/** When a record reaches the disk: with each append, every 100 ms, or when the system writes it. */
+/** When a record reaches the disk: with each append, at an interval (default 100 ms), or when the system writes it. */
 export type FsyncPolicy = 'always' | 'never' | { readonly everyMs: number };
 
 /** Options of a {@link FileJournal}. */
