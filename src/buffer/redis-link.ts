@@ -5,12 +5,12 @@ import type { RedisClientOptions } from './redis-options.ts';
 
 const FIRST_RETRY_MS = 100;
 const MAX_RETRY_MS = 2_000;
-/** A path can die without telling either side: TCP alone would notice after a quarter of an hour. */
+/** Liveness by PING: a path can die without telling either side, and TCP would notice after a quarter of an hour. */
 const LIFE_CHECK_MS = 1_000;
 const LIFE_LIMIT_MS = 5_000;
 const PREPARE_LIMIT_MS = 10_000;
 
-/** What a Redis server says of itself, read on each connection after connecting. */
+/** Facts of a Redis server, by its INFO: read on each connection after connecting. */
 export interface RedisServerFacts {
   /** Changes with every start of the server: a feed's state belongs to one run. */
   readonly run: string;
@@ -21,7 +21,7 @@ export interface RedisServerFacts {
 
 export interface RedisLinkOptions {
   readonly redis: RedisClientOptions;
-  /** For log lines: what this connection is for. */
+  /** Purpose of this connection, for log lines. */
   readonly role: string;
   /** Address without secrets. */
   readonly address: string;
@@ -94,7 +94,7 @@ export class RedisLink {
     this.#downListeners.add(listener);
   }
 
-  /** Ends the present connection, after a reply that did not come: what follows on it could not be trusted. */
+  /** Ends the present connection, after a reply that did not come: later replies on it could not be trusted. */
   drop(): void {
     this.#client?.disconnect();
   }
@@ -172,7 +172,7 @@ export class RedisLink {
   }
 }
 
-/** Ends a client whose server does not answer a PING. @returns what ends the checking */
+/** Ends a client whose server does not answer a PING. @returns ends the checking */
 function dropWhenSilent(client: Redis): () => void {
   let limit: NodeJS.Timeout | undefined;
   const timer = setInterval(() => {
@@ -182,7 +182,7 @@ function dropWhenSilent(client: Redis): () => void {
       clearTimeout(limit);
       limit = undefined;
     };
-    // An error is an answer too, unless it is that none came.
+    // An error is an answer too, unless it is the time-out of none.
     client.ping().then(answered, (error: unknown) => {
       if (error instanceof Error && /timed out/i.test(error.message)) client.disconnect();
       answered();

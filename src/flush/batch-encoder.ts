@@ -8,7 +8,7 @@ import type { EncodedBatch, RejectedRow } from './flush-transaction.ts';
 /** Rows of a batch that the database refuses, and why: SQLSTATE and constraint, never the row's content. */
 export type RefusedRows = ReadonlyMap<number, string>;
 
-/** Turns a planned batch into what the transaction writes. Holds the buffer of one batch at a time. */
+/** Encodes a planned batch for its transaction. Holds the buffer of one batch at a time. */
 export class BatchEncoder {
   readonly #copy = new CopyEncoder();
 
@@ -42,9 +42,9 @@ function* rejectedOf(batch: FlushBatch): Generator<RejectedRow> {
 
 function* refusedOf(batch: FlushBatch, refused: RefusedRows): Generator<RejectedRow> {
   for (const [row, reason] of refused) {
-    const state = locateRow(batch, row);
-    if (state === undefined) continue;
-    yield { feed: state.taken.feed, seq: state.taken.frame.seq, index: state.index, reason, raw: rowBytes(batch, row) };
+    const found = locateRow(batch, row);
+    if (found === undefined) continue;
+    yield { feed: found.taken.feed, seq: found.taken.frame.seq, index: found.index, reason, raw: rowBytes(batch, row) };
   }
 }
 

@@ -39,7 +39,7 @@ export interface BatchLimits {
   readonly maxDays: number;
 }
 
-/** What one transaction stores, decided from entries and the rows as they were assumed. Pure data. */
+/** The plan of one transaction, made from entries and from watermarks as they were assumed. Pure data. */
 export interface FlushBatch {
   readonly frames: readonly TakenFrame[];
   readonly advances: readonly Advance[];
@@ -53,7 +53,7 @@ export interface FlushBatch {
 }
 
 /**
- * Decides what of `entries` one transaction stores.
+ * Plans a transaction: which frames of `entries` it stores, and how the watermarks move.
  * @param columns are emptied and filled with the batch's ticks, in the order of arrival
  */
 export function planBatch(
@@ -144,7 +144,7 @@ function assumedOf(rows: ReadonlyMap<string, Watermark>, writers: ReadonlyMap<st
   return new Map([...rows].filter(([feed]) => writers.has(feed)));
 }
 
-/** Rows as they will be once `batch` is committed: what the next batch builds on meanwhile. */
+/** Watermarks as they will be once `batch` is committed: a prefetched batch builds on them. */
 export function rowsAfter(rows: ReadonlyMap<string, Watermark>, batch: FlushBatch): Map<string, Watermark> {
   const after = new Map(rows);
   for (const advance of batch.advances) after.set(advance.feed, { seq: advance.to, generation: advance.generation });

@@ -14,10 +14,10 @@ import { orderRows, rowOfLine } from './row-order.ts';
 
 export type ErrorClass = 'retry' | 'bad-tick' | 'schema-drift';
 
-/** More refusals than this in one flush, or of half its ticks, are not bad ticks but a table that changed. */
+/** Refused ticks of one flush, at most. More, or more than half of its ticks, mean a table that changed. */
 const MAX_REFUSED_TICKS = 100;
 
-/** The table is not what we write to. Flushing stops until somebody mends it; nothing is rejected meanwhile. */
+/** Schema drift: the table is not the one we write to. Flushing stops until somebody mends it; nothing is rejected meanwhile. */
 export class SchemaDriftError extends Error {
   override readonly name = 'SchemaDriftError';
 }
@@ -29,22 +29,23 @@ export interface BatchWriterOptions {
   readonly onCopying?: () => void;
 }
 
-/** How the store sorts and words errors. */
+/** The store's rules for errors of PostgreSQL. */
 export interface RefusalRules {
   classify(error: unknown): ErrorClass;
   /** One line for logs and for the `reason` of a rejected tick, without the row's content. */
   describeRefusal(error: unknown): string;
   /**
-   * Something was refused: for a while nothing but the table of ticks is copied into, whose word counts.
+   * Falls back to the hypertable after a refusal: for a while ticks are copied into no chunk directly, since only the
+   * hypertable's own refusal counts.
    * @returns whether that is a change
    */
   fallBackToHypertable(): boolean;
 }
 
 /**
- * Stores a batch, setting aside single ticks that the database refuses (a user's CHECK, a trigger): they go to the
- * rejected ticks in the same transaction as the others.
- * @throws {SchemaDriftError} and, for what is to be tried again later, whatever PostgreSQL or the connection threw
+ * Stores a batch. Single ticks that the database refuses (a user's CHECK, a trigger) go to the rejected ticks, in the
+ * same transaction as the others.
+ * @throws {SchemaDriftError}; any other error of PostgreSQL or the connection, as it is: to be tried again later
  */
 export async function writeBatch(
   client: Client,

@@ -1,10 +1,11 @@
+import { TWO_32 } from '../base/two-32.ts';
+
 /**
  * PostgreSQL's binary format of one-dimensional arrays without nulls, for parameters (`pg` sends a Buffer as binary)
  * and for what `array_send` returns: dimensions, a flag for nulls, the elements' type, length and lower bound, then
  * each element as its length and its bytes, all big-endian (src/backend/utils/adt/arrayfuncs.c, array_recv). A flush
  * of 10,000 symbols moves 110,000 values each way: as text that costs several times as much on both sides. Pure.
  */
-const TWO_32 = 2 ** 32;
 const HEADER_BYTES = 20;
 const LENGTH_BYTES = 4;
 /** Of the elements whose size is fixed, all of eight bytes: length and value. */

@@ -43,7 +43,7 @@ export class ChainFilter {
     this.#reached.set(feed, seq);
   }
 
-  /** A frame that cannot be read: what stands behind it is broken too. */
+  /** Breaks the feed's chain at a frame that cannot be read: the frames behind it are `broken` too. */
   breakOff(feed: string): void {
     this.#broken.add(feed);
   }

@@ -1,7 +1,7 @@
 import type { Client } from 'pg';
 import type { FeedState } from '../stream/feed-state.ts';
 import type { StaleEntry } from '../stream/stale-entry.ts';
-import type { Clock } from './clock.ts';
+import type { Clock } from '../base/clock.ts';
 import type { StreamSource } from './batch-reader.ts';
 import type { RefusalRules } from './batch-writer.ts';
 import type { Watermark } from './chain-filter.ts';
@@ -38,8 +38,8 @@ export interface CoordinatorStore extends FlushStore, RefusalRules {
   /** Rows of the watermarks table; missing where a feed has none. */
   readRows(feeds: readonly string[]): Promise<ReadonlyMap<string, Watermark>>;
   /**
-   * What a backend that waits for its client has got done, asked in another session: two equal answers mean that it
-   * has not moved. Undefined while it works or waits for something else.
+   * Progress of a backend that waits for its client, asked in another session: two equal answers mean that it has not
+   * moved. Undefined while it works or waits for something else.
    */
   progressOfWaiting(backend: number): Promise<string | undefined>;
   /** Deletes rows of one-off feeds (`~…`) an hour after their last commit. @returns their names */

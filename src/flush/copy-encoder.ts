@@ -4,6 +4,7 @@ import { MAX_SYMBOL_LENGTH } from '../market/tick.ts';
 import { POSTGRES_EPOCH_MICROS } from './binary-arrays.ts';
 import { countRows, symbolsInOrder } from './row-order.ts';
 
+/** Not base/'s: read through an import it makes the loop over rows 5 to 10 % slower. */
 const TWO_32 = 2 ** 32;
 /** Field count, and length words and bytes of time, price and volume; the symbol comes on top. */
 const FIXED_ROW_BYTES = 2 + 12 + 4 + 12 + 12;

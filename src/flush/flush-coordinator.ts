@@ -1,7 +1,7 @@
 import { describeError, StoreSchemaError } from '../errors.ts';
 import { flushLogger } from '../logger.ts';
 import { SchemaDriftError } from './batch-writer.ts';
-import { type Clock, SYSTEM_CLOCK } from './clock.ts';
+import { type Clock, SYSTEM_CLOCK } from '../base/clock.ts';
 import type {
   CoordinatorBuffer,
   CoordinatorObserver,

@@ -7,7 +7,7 @@ import { TickColumns } from '../market/tick-columns.ts';
 import { BatchReader, type ReadBatch } from './batch-reader.ts';
 import { writeBatch } from './batch-writer.ts';
 import type { Watermark } from './chain-filter.ts';
-import { type Clock, SYSTEM_CLOCK } from './clock.ts';
+import { type Clock, SYSTEM_CLOCK } from '../base/clock.ts';
 import type {
   CoordinatorBuffer,
   CoordinatorOptions,

@@ -16,7 +16,7 @@ export interface RejectedRow {
   readonly raw: Buffer;
 }
 
-/** What one transaction writes, encoded. */
+/** One batch, encoded for its transaction. */
 export interface EncodedBatch {
   readonly batch: FlushBatch;
   /** COPY BINARY bytes of `rows` ticks. */
@@ -29,7 +29,7 @@ export interface EncodedBatch {
 }
 
 export type TransactionResult =
-  /** Stored and durable. `reached` is what the transaction itself returned. */
+  /** Stored and durable. `reached`: the watermarks as the transaction itself returned them. */
   | {
       readonly outcome: 'committed';
       readonly reached: ReadonlyMap<string, number>;
@@ -59,11 +59,11 @@ export class NotCommittedError extends Error {
 
 /**
  * Bytes of one CopyData message. PostgreSQL counts a message when it has all of it, and a standby ends a coordinator
- * whose COPY has not moved for 3 s: at 32 KiB even a link of 11 KB a second is seen to move.
+ * whose COPY has not moved for 3 s: at 32 KiB even a link of 11 KB a second counts as moving.
  */
 const MESSAGE_BYTES = 32 * 1024;
 /**
- * Bytes of a COPY that are handed to the socket before we wait. With the 16 KiB of an ordinary socket every message
+ * Write-ahead of a COPY: bytes given to the socket before we wait. With the 16 KiB of an ordinary socket every message
  * takes two system calls, and wakes PostgreSQL twice: a quarter of the time of both.
  */
 export const WRITE_AHEAD_BYTES: number = 512 * 1024;
@@ -72,8 +72,7 @@ export const WRITE_AHEAD_BYTES: number = 512 * 1024;
  * Runs one flush as one READ COMMITTED transaction on a client that nobody else uses: lock, rows, COPY, rejected
  * ticks, gaps, bars, compare-and-set, COMMIT. Talks to nobody but PostgreSQL between BEGIN and COMMIT.
  *
- * @param onCopying called, maybe several times, whenever PostgreSQL has been handed as much as it is to have for now:
- *   there is time for something else
+ * @param onCopying called, maybe several times, whenever the write-ahead is full: there is time for other work
  * @throws what PostgreSQL or the connection throws, after a ROLLBACK where one is possible. A thrown error may hide a
  *   commit: the caller reads the rows again instead of guessing.
  */
@@ -100,7 +99,7 @@ export async function runFlushTransaction(
     await insertGaps(client, store.prefix, encoded.batch);
     const stored = encoded.bars.length > 0 ? await store.upsertBars(client, encoded.barColumns) : undefined;
     const advancing = advance(client, store.prefix, encoded.batch);
-    // Read while PostgreSQL works on; what is wrong with them still takes everything back.
+    // Bars are decoded while PostgreSQL works on; an error in them still rolls everything back.
     const reading = stored === undefined ? [] : inTurn(() => decodeBars(encoded.bars, stored));
     const [reached, bars] = await Promise.all([advancing, reading]);
     await commit(client);
@@ -112,7 +111,7 @@ export async function runFlushTransaction(
   }
 }
 
-/** Rejects where `work` throws, so that it can stand beside what is under way. */
+/** Runs `work` at once, and turns its exception into a rejection, for a `Promise.all`. */
 async function inTurn<T>(work: () => T): Promise<T> {
   return work();
 }
@@ -157,8 +156,8 @@ async function copyTicks(
       highWaterMark: WRITE_AHEAD_BYTES,
     }),
   );
-  // Our own flag: after a server's error this stream looks writable still, and a write would throw. The listener stays,
-  // because a stream whose connection is gone may emit a second error later.
+  // Our own flag: after a server's error the stream still claims to be writable, and a write would throw. The listener
+  // stays, because a stream whose connection is gone may emit a second error later.
   const state = { failed: false };
   stream.on('error', () => (state.failed = true));
   const done = finished(stream);
@@ -179,7 +178,7 @@ async function copyTicks(
 }
 
 /**
- * Tries a COPY and takes it back: whether PostgreSQL would refuse these bytes.
+ * Probes a COPY and rolls it back: whether PostgreSQL would refuse these bytes.
  * @throws the refusal
  */
 export async function probeCopy(client: Client, store: FlushStore, bytes: Buffer): Promise<void> {

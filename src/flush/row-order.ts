@@ -1,7 +1,7 @@
 import type { SymbolTable } from '../market/symbol-table.ts';
 import type { TickColumns } from '../market/tick-columns.ts';
 
-/** Order in which rows of a batch are written: by symbol for the index's sake, in order of arrival within a symbol. */
+/** Write order of a batch's rows: by symbol for the index's sake, in order of arrival within a symbol. */
 export interface RowOrder {
   /** Row numbers of the columns, in writing order. */
   readonly rows: Int32Array;
@@ -18,8 +18,8 @@ export function orderRows(columns: TickColumns): RowOrder {
   const starts = new Int32Array(symbols.length + 1);
   const next = new Int32Array(symbolTable.names.length);
   let at = 0;
-  symbols.forEach((number, state) => {
-    starts[state] = at;
+  symbols.forEach((number, index) => {
+    starts[index] = at;
     next[number] = at;
     at += counts[number] ?? 0;
   });
@@ -27,9 +27,9 @@ export function orderRows(columns: TickColumns): RowOrder {
   const rows = new Int32Array(length);
   for (let row = 0; row < length; row++) {
     const number = symbol[row] ?? 0;
-    const state = next[number] ?? 0;
-    rows[state] = row;
-    next[number] = state + 1;
+    const index = next[number] ?? 0;
+    rows[index] = row;
+    next[number] = index + 1;
   }
   return { rows, symbols, starts };
 }

@@ -4,7 +4,7 @@ import type { ScriptName } from '../../src/buffer/lua-scripts.ts';
 import type { BufferKeys } from '../../src/buffer/keys.ts';
 import type { Random } from '../../clients/simulator/random.ts';
 
-/** The rules of place-rules.ts; a test puts wrong ones in their place, to see that it would notice. */
+/** The rules of feed-state-rules.ts; a test replaces them by wrong ones, to see that it would notice. */
 export interface FeedStateRules {
   readonly openFeed: typeof openFeed;
   readonly prepareRenewal: typeof prepareRenewal;
@@ -23,7 +23,7 @@ export const FEED_STATE_RULES: FeedStateRules = {
   mayTrimStale,
 };
 
-/** One command: what is sent to Redis, and what the rules say must come of it. */
+/** One command: as it is sent to Redis, and with the outcome that the rules demand. */
 export type Command =
   | {
       readonly script: ScriptName;
@@ -50,7 +50,7 @@ const FIRST_POSITIONS = [0, 1, 7, 1_000_000, 2 ** 32, 2 ** 53 - 20, MAX_SEQ - 1,
 const TAKEOVER_MS = 600_000;
 
 /**
- * Draws random but plausible commands on many feeds, and keeps beside them what place-rules.ts makes of each. Knows
+ * Draws random but plausible commands on many feeds, and keeps beside them what feed-state-rules.ts makes of each. Knows
  * nothing of Redis but the order in which the commands are run.
  */
 export class FeedStateCommands {

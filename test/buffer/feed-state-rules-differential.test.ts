@@ -209,12 +209,12 @@ const WRONG: ReadonlyArray<readonly [name: string, rules: Partial<FeedStateRules
   [
     'invalidate: whatever is there',
     {
-      invalidateFeed: (state, ...judged) =>
-        FEED_STATE_RULES.invalidateFeed(state, state?.run ?? judged[0], state?.generation ?? judged[1]),
+      invalidateFeed: (state, ...checked) =>
+        FEED_STATE_RULES.invalidateFeed(state, state?.run ?? checked[0], state?.generation ?? checked[1]),
     },
   ],
   [
-    'invalidate: what was shown is forgotten',
+    'invalidate: shownUpTo is forgotten',
     {
       invalidateFeed: (state, run, generation) => {
         const answer = FEED_STATE_RULES.invalidateFeed(state, run, generation);

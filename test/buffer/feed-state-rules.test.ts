@@ -3,7 +3,7 @@ import type { OpenClaim, FeedState } from '../../src/stream/feed-state.ts';
 import { appendFrames, invalidateFeed, mayTrimStale, openFeed, renewFeed, prepareRenewal } from './feed-state-rules.ts';
 import { suite } from '../support/suite.ts';
 
-/** What each rule answers, case by case: a rule taken out of TypeScript and Lua alike is missed here. */
+/** The answers of each rule, case by case: a rule taken out of TypeScript and Lua alike is missed here. */
 const test = suite('feed state rules');
 
 const STATE: FeedState = {
@@ -126,7 +126,7 @@ test('prepare-renewal: a state of this run has no fingerprint; anything else has
   assert.is(prepareRenewal(undefined, 'run', 'x').fingerprint, '||x');
 });
 
-test('invalidate: only the state that was checked, and what was shown stays known', () => {
+test('invalidate: only the state that was checked, and how far dashboards have seen it stays known', () => {
   assert.equal(invalidateFeed(STATE, 'run', 'g1'), { outcome: 'invalidated', state: { ...NOTHING, shownUpTo: 10 } });
   for (const [run, generation] of [
     ['run', 'g2'],

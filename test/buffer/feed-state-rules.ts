@@ -90,7 +90,7 @@ export function appendFrames(
   return { outcome: 'appended', state: { ...state, position: frames.last, writer: frames.writer, shownUpTo } };
 }
 
-/** invalidate.lua: the state after. `published` stays, since it only says what was shown. */
+/** invalidate.lua: the state after. `published` stays, since it only says how far dashboards have seen the feed. */
 export function invalidateFeed(
   state: FeedState | undefined,
   run: string,

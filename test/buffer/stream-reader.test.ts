@@ -17,7 +17,7 @@ function openReader() {
   return { link, reader: new StreamReader(link, KEYS) };
 }
 
-/** What EXEC answers: an error or a value for each command. */
+/** The answer of EXEC: an error or a value for each command. */
 function execAnswer(meta: ReadonlyArray<string | null>, exists: number, range: unknown): unknown {
   return [meta, exists, range].map((value) => [null, value]);
 }

@@ -98,7 +98,7 @@ for (const thrown of [
   new Error('Command timed out'),
   new Error('read ECONNRESET'),
   new Error('ERR Error running script: WRONGTYPE'),
-  new Error('the server said: out of BUSYNESS'),
+  new Error('ERR the word BUSY inside of another error'),
   new Error('READONLYISH'),
   'OOM, but not an Error',
 ]) {

@@ -74,14 +74,14 @@ test('several feeds in one batch, each from its watermark on', () => {
   );
 });
 
-test('what is stored already is passed over, and is not left over', () => {
+test('a frame that is stored already is passed over, and is not stale', () => {
   const batch = plan([entryOf('1', [frame(3, 4), frame(4, 5)]), entryOf('2', [frame(4, 5), frame(5, 6)])]);
   assert.is(seqs(batch), 'f6');
   assert.is(passed(batch), '1 2');
   assert.is(batch.stale.size, 0);
 });
 
-test('what can never be stored is left over, and takes nothing with it', () => {
+test('an entry that can never be stored is stale, and takes nothing with it', () => {
   const batch = plan([
     entryOf('1', [frame(5, 6)], { generation: 'old' }),
     entryOf('2', [frame(9, 10)], { feed: 'new' }),
@@ -181,7 +181,7 @@ test('days are bounded: the frame that adds one too many waits', () => {
   );
 });
 
-test('a row is found again: its frame, and its place in it as the feed sent it', () => {
+test('a row is found again: its frame, and its index in it as the feed sent it', () => {
   const batch = plan([
     entryOf('1', [
       frameOf(5, 6, [tick(1), tick(2)], [0, 2]),
@@ -192,8 +192,8 @@ test('a row is found again: its frame, and its place in it as the feed sent it',
     entryOf('2', [frame(0, 1, 2)], { feed: 'g', generation: 'H' }),
   ]);
   const feedStates = ticksOf(batch.columns).map((_, row) => {
-    const state = locateRow(batch, row);
-    return `${state?.taken.feed}${state?.taken.frame.seq}[${state?.index}]`;
+    const found = locateRow(batch, row);
+    return `${found?.taken.feed}${found?.taken.frame.seq}[${found?.index}]`;
   });
   assert.equal(feedStates, ['f6[1]', 'f6[3]', 'f8[1]', 'g1[0]', 'g1[1]']);
   assert.is(locateRow(batch, 5), undefined);

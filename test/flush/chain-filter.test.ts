@@ -6,7 +6,7 @@ import { suite } from '../support/suite.ts';
 const test = suite('chain filter');
 type Frame = readonly [feed: string, generation: string, prev: number, seq: number];
 
-/** Judges frames in their order and takes what may be taken, as a flush does. */
+/** Classifies frames in their order and takes what may be taken, as a flush does. */
 function classify(filter: ChainFilter, frames: readonly Frame[]): ChainVerdict[] {
   return frames.map(([feed, generation, prev, seq]) => {
     const verdict = filter.classify(feed, generation, prev, seq);

@@ -43,7 +43,7 @@ async function copied(bytes: Buffer): Promise<Tick[]> {
   }));
 }
 
-/** What is to be written: by symbol in the order of its bytes, as they came within it. */
+/** Rows as they are to be written: by symbol in the order of its bytes, as they came within it. */
 function inOrder(ticks: readonly Tick[]): Tick[] {
   const names = [...new Set(ticks.map((tick) => tick.symbol))].sort((a, b) =>
     Buffer.compare(Buffer.from(a), Buffer.from(b)),
@@ -132,8 +132,8 @@ test('rows are ordered by symbol and stable within it', () => {
       );
       assert.is(starts.length, symbols.length + 1);
       assert.is(starts[symbols.length], ticks.length);
-      symbols.forEach((symbol, state) => {
-        const own = [...rows.subarray(starts[state], starts[state + 1])];
+      symbols.forEach((symbol, index) => {
+        const own = [...rows.subarray(starts[index], starts[index + 1])];
         assert.ok(own.length > 0);
         assert.ok(own.every((row) => columns.symbol[row] === symbol));
         assert.equal(

@@ -3,7 +3,7 @@ import type { Watermark } from '../../src/flush/chain-filter.ts';
 import { DivergenceDetector, type FeedObservation } from '../../src/flush/divergence-detector.ts';
 import { suite } from '../support/suite.ts';
 
-const test = suite('place judge');
+const test = suite('divergence detector');
 
 const state = (
   position: number,
@@ -38,58 +38,61 @@ for (const [what, observation, isSuspicious] of OBSERVATIONS) {
 
 const INVALIDATION = { feed: 'f', run: 'run-1', generation: 'G' };
 
-test('what stands for two rounds is condemned, and once', () => {
-  const classify = new DivergenceDetector();
-  assert.equal(classify.endRound([state(5, rowAt(3))], rows(rowAt(3))), []);
-  assert.equal(classify.endRound([state(5, rowAt(3))], rows(rowAt(3))), [INVALIDATION]);
-  assert.equal(classify.endRound([state(5, rowAt(3))], rows(rowAt(3))), [], 'counted anew');
-  assert.equal(classify.endRound([state(5, rowAt(3))], rows(rowAt(3))), [INVALIDATION]);
+test('a divergence that stands for two rounds is to be invalidated, and once', () => {
+  const detector = new DivergenceDetector();
+  assert.equal(detector.endRound([state(5, rowAt(3))], rows(rowAt(3))), []);
+  assert.equal(detector.endRound([state(5, rowAt(3))], rows(rowAt(3))), [INVALIDATION]);
+  assert.equal(detector.endRound([state(5, rowAt(3))], rows(rowAt(3))), [], 'counted anew');
+  assert.equal(detector.endRound([state(5, rowAt(3))], rows(rowAt(3))), [INVALIDATION]);
 });
 
-test('a row that is gone, or of another generation, is condemned too', () => {
+test('a row that is gone, or of another generation, is a divergence too', () => {
   for (const row of [undefined, rowAt(5, 'H')]) {
-    const classify = new DivergenceDetector();
-    classify.endRound([state(5, row)], rows(row));
-    assert.equal(classify.endRound([state(5, row)], rows(row)), [INVALIDATION]);
+    const detector = new DivergenceDetector();
+    detector.endRound([state(5, row)], rows(row));
+    assert.equal(detector.endRound([state(5, row)], rows(row)), [INVALIDATION]);
   }
 });
 
 test('the row as it is after the reading decides', () => {
-  const classify = new DivergenceDetector();
-  for (let round = 0; round < 5; round++) assert.equal(classify.endRound([state(5, rowAt(3))], rows(rowAt(5))), []);
+  const detector = new DivergenceDetector();
+  for (let round = 0; round < 5; round++) assert.equal(detector.endRound([state(5, rowAt(3))], rows(rowAt(5))), []);
 });
 
-test('a feed that goes on is not condemned, however far behind the row is when it is looked at', () => {
-  const classify = new DivergenceDetector();
+test('a feed that goes on has not diverged, however far behind its row is when it is observed', () => {
+  const detector = new DivergenceDetector();
   for (let round = 1; round < 20; round++) {
-    assert.equal(classify.endRound([state(round * 100, rowAt((round - 1) * 100))], rows(rowAt(round * 100))), []);
+    assert.equal(detector.endRound([state(round * 100, rowAt((round - 1) * 100))], rows(rowAt(round * 100))), []);
   }
 });
 
-const BREAKS: ReadonlyArray<readonly [what: string, between: (classify: DivergenceDetector) => void]> = [
-  ['a round that was not finished', (classify) => classify.abandonRound()],
-  ['a round in which the place was fine', (classify) => void classify.endRound([state(5, rowAt(3))], rows(rowAt(5)))],
-  ['a round without the place', (classify) => void classify.endRound([], rows(rowAt(3)))],
-  ['a round with another generation', (classify) => void classify.endRound([state(5, rowAt(3), 'H')], rows(rowAt(3)))],
+const BREAKS: ReadonlyArray<readonly [what: string, between: (detector: DivergenceDetector) => void]> = [
+  ['a round that was not finished', (detector) => detector.abandonRound()],
+  [
+    'a round in which the state was confirmed',
+    (detector) => void detector.endRound([state(5, rowAt(3))], rows(rowAt(5))),
+  ],
+  ['a round without the state', (detector) => void detector.endRound([], rows(rowAt(3)))],
+  ['a round with another generation', (detector) => void detector.endRound([state(5, rowAt(3), 'H')], rows(rowAt(3)))],
   [
     'a round with another run of Redis',
-    (classify) => void classify.endRound([state(5, rowAt(3), 'G', 'run-2')], rows(rowAt(3))),
+    (detector) => void detector.endRound([state(5, rowAt(3), 'G', 'run-2')], rows(rowAt(3))),
   ],
 ];
 for (const [what, between] of BREAKS) {
   test(`${what} breaks the series`, () => {
-    const classify = new DivergenceDetector();
-    classify.endRound([state(5, rowAt(3))], rows(rowAt(3)));
-    between(classify);
-    assert.equal(classify.endRound([state(5, rowAt(3))], rows(rowAt(3))), []);
-    assert.equal(classify.endRound([state(5, rowAt(3))], rows(rowAt(3))), [INVALIDATION]);
+    const detector = new DivergenceDetector();
+    detector.endRound([state(5, rowAt(3))], rows(rowAt(3)));
+    between(detector);
+    assert.equal(detector.endRound([state(5, rowAt(3))], rows(rowAt(3))), []);
+    assert.equal(detector.endRound([state(5, rowAt(3))], rows(rowAt(3))), [INVALIDATION]);
   });
 }
 
 test('each feed has its own series', () => {
-  const classify = new DivergenceDetector();
+  const detector = new DivergenceDetector();
   const g = state(9, undefined, 'K', 'run-1', 'g');
-  classify.endRound([state(5, rowAt(3))], rows(rowAt(3)));
-  assert.equal(classify.endRound([state(5, rowAt(3)), g], rows(rowAt(3))), [INVALIDATION]);
-  assert.equal(classify.endRound([g], rows(undefined)), [{ feed: 'g', run: 'run-1', generation: 'K' }]);
+  detector.endRound([state(5, rowAt(3))], rows(rowAt(3)));
+  assert.equal(detector.endRound([state(5, rowAt(3)), g], rows(rowAt(3))), [INVALIDATION]);
+  assert.equal(detector.endRound([g], rows(undefined)), [{ feed: 'g', run: 'run-1', generation: 'K' }]);
 });

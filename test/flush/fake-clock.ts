@@ -1,5 +1,5 @@
 import { nextTurn } from '../../src/base/next-turn.ts';
-import type { Clock } from '../../src/flush/clock.ts';
+import type { Clock } from '../../src/base/clock.ts';
 
 interface Timer {
   atMs: number;

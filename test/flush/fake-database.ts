@@ -11,7 +11,7 @@ interface Statement {
   readonly isCopy: boolean;
 }
 
-/** What a fake query may do instead of its work: throw, or wait. */
+/** A hook before each query: may throw, or wait. */
 export type QueryHook = (text: string, backend: number) => void | Promise<void>;
 
 /** Watermarks and the leader lock, with sessions that take the statements of a flush. No SQL is understood. */

@@ -169,6 +169,22 @@ test('nor one on which a turn ended and the next began', async () => {
   await running;
 });
 
+test('nor one whose turn ended while the backend was asked', async () => {
+  const { database, clock } = openSession();
+  let onAsked: () => void = () => undefined;
+  const progressOfWaiting = async (): Promise<string> => {
+    onAsked();
+    return 'state 1';
+  };
+  const session = new FlushSession(database.connect(), { ...database.store, progressOfWaiting }, clock);
+  const flush = controlledWork();
+  void session.exclusively(flush.work);
+  await clock.advance(5 * SECOND_MS);
+  onAsked = () => void session.exclusively(controlledWork().work);
+  await clock.advance(SECOND_MS);
+  assert.is(session.isLost, false);
+});
+
 test('a check that gets no answer says nothing', async () => {
   const { database, clock } = openSession();
   const store = { ...database.store, progressOfWaiting: () => Promise.reject(new Error('no connection free')) };

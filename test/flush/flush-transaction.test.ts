@@ -16,7 +16,7 @@ import { suite } from '../support/suite.ts';
 import { type FreshDatabase, openFreshDatabase } from '../store/fresh-database.ts';
 import { entryOf, frameOf, skipFrame } from './tick-frames.ts';
 
-/** Each guard of a flush by itself, on a real PostgreSQL: what it refuses leaves nothing behind. */
+/** Each guard of a flush by itself, on a real PostgreSQL: a refusal leaves nothing behind. */
 const test = suite('flush transaction', { timeoutMs: 30_000 });
 const LOCK_KEY = [7_001, 7_002] as const;
 const START = 1_764_576_000_000_000;

@@ -41,7 +41,7 @@ test('their number is bounded, however small they are', () => {
   assert.is(due.at(-1), '99999-0');
 });
 
-test('what was left over stays until it is gone, or committed after all', () => {
+test('a stale entry stays until it is gone, or committed after all', () => {
   const retained = new RetainedEntries(WINDOW);
   for (const id of ['1-0', '2-0', '3-0']) retained.stale(entry(id));
   retained.stale(entry('2-0'));

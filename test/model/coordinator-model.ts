@@ -22,7 +22,7 @@ const NO_ENTRY = 0;
 const MAX_ENTRIES_A_PAGE = 8;
 const MAX_STALE = 50;
 
-/** One flush coordinator: `flush-cycle.ts`, `batch-reader.ts` and `judge-rounds.ts`, in small and step by step. */
+/** One flush coordinator: `flush-cycle.ts`, `batch-reader.ts` and `divergence-check.ts`, in small and step by step. */
 export class CoordinatorModel {
   readonly name: string;
   readonly #world: World;
@@ -101,7 +101,7 @@ export class CoordinatorModel {
     const unknown = read.entries.filter((entry) => known.get(entry.feed)?.generation !== entry.generation);
     if (unknown.length === 0) return this.#plan(read, known);
     const rows = new Map([...known, ...(yield* ask('database', 'read rows', () => database.read()))]);
-    const feedStates = rules.asksFeedStates ? yield* ask('redis', 'read places', () => redis.feedStates()) : new Map();
+    const feedStates = rules.asksFeedStates ? yield* ask('redis', 'read states', () => redis.feedStates()) : new Map();
     for (const { feed } of unknown) {
       const state = feedStates.get(feed);
       if (state !== undefined && state.generation !== rows.get(feed)?.generation) rows.delete(feed);
@@ -259,7 +259,7 @@ export class CoordinatorModel {
   *#stillUnconfirmed(): Steps<FeedObservation[]> {
     if (this.#observed.length === 0 || !(yield* this.#readToEnd())) return [];
     const { database } = this.#world;
-    const rows = yield* ask('database', 'judge rows', () => database.read());
+    const rows = yield* ask('database', 'read rows', () => database.read());
     return this.#observed.filter((state) => DivergenceDetector.isSuspicious({ ...state, row: rows.get(state.feed) }));
   }
 
@@ -271,7 +271,7 @@ export class CoordinatorModel {
     if (this.#world.rules.rewindsBeforeJudging) this.#startOver();
     if (!(yield* this.#readToEnd())) return this.#detector.abandonRound();
     const { database, redis } = this.#world;
-    const rows = yield* ask('database', 'judge rows', () => database.read());
+    const rows = yield* ask('database', 'read rows', () => database.read());
     for (const { feed, run, generation } of this.#detector.endRound(before, rows))
       yield* ask('redis', 'invalidate', () => redis.invalidate(feed, run, generation));
   }
