@@ -3,6 +3,9 @@ import { grown } from '../base/growable-columns.ts';
 import { BadFrameError } from './bad-frame-error.ts';
 import { SymbolTable } from './symbol-table.ts';
 
+/** Bound here for speed, see two-32.ts. */
+const HIGH_UNIT: number = TWO_32;
+
 const INITIAL_ROWS = 4_096;
 
 /** Columns of ticks, in the order they were appended: the form of a batch before it is encoded. */
@@ -83,7 +86,7 @@ export class TickColumns {
         }
         const timeByte = view.getUint8(pos);
         timeMicros[row] =
-          timeByte === 0xcb ? view.getFloat64(pos + 1) : view.getUint32(pos + 1) * TWO_32 + view.getUint32(pos + 5);
+          timeByte === 0xcb ? view.getFloat64(pos + 1) : view.getUint32(pos + 1) * HIGH_UNIT + view.getUint32(pos + 5);
         if (timeByte !== 0xcb && timeByte !== 0xcf && timeByte !== 0xd3)
           throw new BadFrameError('not a canonical time');
         pos += 9;
@@ -142,7 +145,7 @@ function readNumberAt(view: DataView, pos: number): number {
     case 0xce:
       return view.getUint32(pos + 1);
     case 0xcf:
-      return view.getUint32(pos + 1) * TWO_32 + view.getUint32(pos + 5);
+      return view.getUint32(pos + 1) * HIGH_UNIT + view.getUint32(pos + 5);
     case 0xd0:
       return view.getInt8(pos + 1);
     case 0xd1:
@@ -150,7 +153,7 @@ function readNumberAt(view: DataView, pos: number): number {
     case 0xd2:
       return view.getInt32(pos + 1);
     case 0xd3:
-      return view.getInt32(pos + 1) * TWO_32 + view.getUint32(pos + 5);
+      return view.getInt32(pos + 1) * HIGH_UNIT + view.getUint32(pos + 5);
     default:
       throw new BadFrameError('not a canonical number');
   }
