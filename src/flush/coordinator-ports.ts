@@ -1,7 +1,7 @@
 import type { Client } from 'pg';
+import type { Clock } from '../base/clock.ts';
 import type { FeedState } from '../stream/feed-state.ts';
 import type { StaleEntry } from '../stream/stale-entry.ts';
-import type { Clock } from '../base/clock.ts';
 import type { StreamSource } from './batch-reader.ts';
 import type { RefusalRules } from './batch-writer.ts';
 import type { Watermark } from './chain-filter.ts';

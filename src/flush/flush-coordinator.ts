@@ -1,7 +1,7 @@
+import { type Clock, SYSTEM_CLOCK } from '../base/clock.ts';
 import { describeError, StoreSchemaError } from '../errors.ts';
 import { flushLogger } from '../logger.ts';
 import { SchemaDriftError } from './batch-writer.ts';
-import { type Clock, SYSTEM_CLOCK } from '../base/clock.ts';
 import type {
   CoordinatorBuffer,
   CoordinatorObserver,
@@ -27,7 +27,7 @@ const MAX_RETRY_MS = 5_000;
  * Modes, as `state` names them, and the transitions that leave each:
  *
  * - `starting`: `start()` has not come to its first turn.
- *   - → `waiting`, `standby` or `leading`, by the first attempt to lead
+ *   - → `waiting`, `standby`, `leading` or `halted`, by the first attempt to lead
  * - `standby`: another session holds the leader lock. Reads nothing. Tries to take the lock twice a second, and ends
  *   the session of a leader that stands still ({@link FlushSession.tryLead}).
  *   - → `leading` when it has the lock; the watermarks and the stream are then read from the start
@@ -82,10 +82,12 @@ export class FlushCoordinator {
     this.#divergence = new DivergenceCheck(buffer, store, (feed) => observer.onInvalidated?.(feed));
   }
 
+  /** The mode, as above; for /readyz. */
   get state(): CoordinatorState {
     return this.#state;
   }
 
+  /** Begins to lead or stand by, and goes on through every failure until `stop()`. Again: nothing. */
   start(): void {
     this.#loop ??= this.#run();
   }

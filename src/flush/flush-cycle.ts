@@ -1,4 +1,5 @@
 import { nextTurn } from '../base/next-turn.ts';
+import { type Clock, SYSTEM_CLOCK } from '../base/clock.ts';
 import { flushLogger } from '../logger.ts';
 import { describeError } from '../errors.ts';
 import { encodeFlushNotice } from '../stream/flush-notice.ts';
@@ -7,7 +8,6 @@ import { TickColumns } from '../market/tick-columns.ts';
 import { BatchReader, type ReadBatch } from './batch-reader.ts';
 import { writeBatch } from './batch-writer.ts';
 import type { Watermark } from './chain-filter.ts';
-import { type Clock, SYSTEM_CLOCK } from '../base/clock.ts';
 import type {
   CoordinatorBuffer,
   CoordinatorOptions,
@@ -63,11 +63,12 @@ const ROOMY_ROWS = 65_536;
  * Stores the stream batch by batch. While one batch is copied the next is prefetched: read and encoded on the
  * assumption that the copy succeeds.
  *
- * Maintained invariant: the cursor, the watermarks and the retained entries tell of committed transactions only. They
- * move after COMMIT has been answered and never before; a prefetched batch, which builds on one that is under way, is
- * used only when that one is committed, and discarded else. After an error, which may hide a commit, the watermarks are
- * forgotten and read again, while the cursor stays: a batch that is read twice consists of repeats. None of this is
- * trusted for exactly-once: each transaction compares the watermarks with those that its batch was made from.
+ * Maintained invariant: before the cursor, and among the retained entries, lie only entries that are committed,
+ * repeat committed ones, or are stale; the watermarks are as they were read or committed. All of them move after COMMIT
+ * has been answered and never before. A prefetched batch, which builds on one that is under way, is used only when that
+ * one is committed, and discarded else. After an error, which may hide a commit, the watermarks are forgotten and read
+ * again, while the cursor stays: a batch that is read twice consists of repeats. None of this is trusted for
+ * exactly-once: each transaction compares the watermarks with those that its batch was made from.
  */
 export class FlushCycle {
   readonly #buffer: CoordinatorBuffer;

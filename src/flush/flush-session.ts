@@ -1,6 +1,6 @@
 import type { Client } from 'pg';
-import { flushLogger } from '../logger.ts';
 import { type Clock, SYSTEM_CLOCK } from '../base/clock.ts';
+import { flushLogger } from '../logger.ts';
 import type { CoordinatorStore } from './coordinator-ports.ts';
 import { type LockKey, tryLockLeadership } from './leader-lock.ts';
 import { StalledLeaderDetector } from './stalled-leader-detector.ts';
