@@ -1,12 +1,12 @@
-/** Shares of the time that handing out takes: up to the first nothing is gathered, from the second on all that may be. */
+/** Load thresholds, as shares of the time that delivery takes: no delay up to the first, all of it from the second on. */
 const CALM_SHARE = 0.3;
 const BUSY_SHARE = 0.8;
-/** Over which time the share is counted. */
+/** Time constant of the decaying sum. */
 const MEMORY_MS = 50;
 
 /**
- * How long ticks are gathered for a dashboard that has just got some: not at all while handing out takes little of the
- * time, and the longer the more it takes, up to a bound. Pure; times in milliseconds of any monotonic clock.
+ * Adaptive delay between two deliveries to one dashboard: none while delivery takes little of the time, and the longer
+ * the more it takes, up to a bound. Pure; times in milliseconds of any monotonic clock.
  */
 export class AdaptiveDelay {
   readonly #maxGapMs: number;
@@ -18,7 +18,7 @@ export class AdaptiveDelay {
     this.#maxGapMs = maxGapMs;
   }
 
-  /** Handing out took from `startedMs` to `endedMs`. */
+  /** A delivery took from `startedMs` to `endedMs`. */
   spent(startedMs: number, endedMs: number): void {
     this.#spentMs = this.#fadedMs(endedMs) + endedMs - startedMs;
     this.#atMs = endedMs;

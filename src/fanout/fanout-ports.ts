@@ -2,7 +2,7 @@ import type { LastTick } from '../market/last-tick.ts';
 import type { MinuteBar } from '../market/minute-bar.ts';
 import type { GapReason } from '../protocol/live-reply.ts';
 
-/** Stored prices and bars, for snapshots and for the minutes under way. */
+/** Port to the store: prices for snapshots, bars for the minutes under way. */
 export interface LivePrices {
   /** The last stored tick of each of `symbols`, or of all. */
   lastTicks(symbols?: readonly string[]): Promise<readonly LastTick[]>;
@@ -12,9 +12,9 @@ export interface LivePrices {
 
 /** Observations of fan-out, for metrics. */
 export interface FanoutObserver {
-  /** Ticks handed to sockets: how many times, in how many frames, of how many bytes. */
+  /** Ticks written to sockets: deliveries (a tick counts once a dashboard), frames, bytes. */
   onSent?(deliveries: number, frames: number, bytes: number): void;
-  /** From the oldest tick of a frame accepted to handed to sockets, for so many deliveries. */
+  /** Fan-out latency: from the acceptance of a frame's oldest tick to its write, for so many deliveries. */
   onLatency?(latencyMs: number, deliveries: number): void;
   onDropped?(reason: GapReason, deliveries: number): void;
   /** A gap was sent to one dashboard. */
@@ -25,7 +25,7 @@ export interface FanoutObserver {
   onResume?(from: 'memory' | 'stream' | 'nothing'): void;
 }
 
-/** One WebSocket as this stage needs it. Frames are whole: header and payload. */
+/** Port to one WebSocket. Frames are whole: header and payload. */
 export interface LiveSocket {
   /** Bytes that wait in this process for the peer to read. */
   readonly bufferedAmount: number;

@@ -12,15 +12,15 @@ import type { LivePrices } from './fanout-ports.ts';
 import { FragmentBuffer } from './frames/fragment-buffer.ts';
 
 const MAX_SNAPSHOT_TICKS = 512;
-/** A database that is away must not keep snapshots waiting for longer: then they hold the prices of the stream. */
+/** Load timeout: with the database away, snapshots wait at most so long, then hold the prices of the stream. */
 const LOAD_WAIT_MS = 3_000;
 const RETRY_MS = 2_000;
-/** Longer than the store may take to answer at its usual pace: during a backfill every flush has news. */
+/** Refresh interval, longer than the store usually takes to answer: during a backfill every flush has news. */
 const REFRESH_MS = 1_000;
 
 /**
- * Board of last prices, for snapshots: loaded from the store, moved on by every live tick, and asked from the store again
- * for symbols that a backfill changed, which is stored without being delivered live.
+ * Last-price board for snapshots: loaded from the store, updated by every live tick, and refreshed from the store for
+ * symbols that a backfill changed, since backfills are stored without being delivered live.
  */
 export class LastPriceBoard implements Disposable {
   readonly #store: LivePrices;
@@ -36,7 +36,7 @@ export class LastPriceBoard implements Disposable {
   #cancelRetry: (() => void) | undefined;
   #cancelWait: (() => void) | undefined;
 
-  /** @param onLoaded prices are known from now on, or as good as they will be for a while */
+  /** @param onLoaded called once: prices are loaded, or the load timeout has passed */
   constructor(store: LivePrices, symbols: SymbolTable, onLoaded: () => void, clock: Clock = SYSTEM_CLOCK) {
     this.#store = store;
     this.#prices = new LastPrices(symbols);
@@ -60,7 +60,7 @@ export class LastPriceBoard implements Disposable {
     void this.load();
   }
 
-  /** Loads all last prices, and tries again until it can. */
+  /** Loads all last prices; retries every two seconds. */
   async load(): Promise<void> {
     this.#cancelRetry?.();
     try {

@@ -16,7 +16,7 @@ import type { LiveHub } from './live-hub.ts';
 import type { LiveSubscriber } from './live-subscriber.ts';
 import { Subscriptions } from './subscriptions.ts';
 
-/** Who watches on a connection. */
+/** Principal of a dashboard's connection. */
 export interface LivePrincipal {
   readonly name: string;
   readonly symbols: '*' | ReadonlySet<string>;
@@ -25,20 +25,20 @@ export interface LivePrincipal {
 }
 
 export interface LiveEndpointOptions {
-  /** Bytes that may wait for one dashboard. */
+  /** At most so many bytes wait for one dashboard. */
   readonly queueBytes: number;
-  /** How long a dashboard may stay full before it is closed. */
+  /** Slow timeout: a dashboard that stays full for longer is closed. */
   readonly slowMs: number;
-  /** Symbols one connection may name. */
+  /** At most so many symbols are named by one connection. */
   readonly maxSymbols: number;
 }
 
-/** What all connections of the endpoint share. */
+/** Context shared by all connections of the endpoint. */
 export interface LiveEndpoint {
   readonly options: LiveEndpointOptions;
   readonly hub: LiveHub;
   readonly observer: FanoutObserver;
-  /** Whether there are no tokens: then nobody has to authenticate. */
+  /** Whether no tokens are configured: then authentication is optional. */
   readonly isOpen: boolean;
   /** The system's where left out. */
   readonly clock?: Clock;
@@ -46,13 +46,13 @@ export interface LiveEndpoint {
   authenticate(token: string): LivePrincipal | undefined;
 }
 
-/** Requests of one connection: bursts are free, a flood is not. */
+/** Rate limit of requests: bursts are free, a flood is not. */
 const REQUESTS_BURST = 200;
 const REQUESTS_PER_SECOND = 20;
-/** A connection that was told to go is cut after this time if it doesn't read that. */
+/** Close timeout: a peer that does not read its close is cut after this time. */
 const CUT_AFTER_MS = 2_000;
 
-/** One dashboard's connection: authentication, subscriptions, and what it has been told. */
+/** Connection of one dashboard: authenticates it, keeps its subscriptions and answers it; ticks come by the hub. */
 export class LiveConnection implements LiveSubscriber {
   readonly id: string = randomId(9);
   readonly codec: CodecName;
@@ -105,7 +105,7 @@ export class LiveConnection implements LiveSubscriber {
     return this.#principal;
   }
 
-  /** A dashboard is always read from. */
+  /** Backpressure on reading is for feeds: a dashboard is always read from. */
   get isReading(): boolean {
     return true;
   }
@@ -209,7 +209,7 @@ export class LiveConnection implements LiveSubscriber {
     this.#reply(liveError(ErrorCode.authTimeout));
   }
 
-  /** Ends the connection with a verdict. */
+  /** Closes the connection; the code carries the verdict. */
   end(code: number, reason: string): void {
     if (this.#isClosed) return;
     this.#forget();

@@ -142,9 +142,9 @@ export class LiveHub implements LiveSink, Disposable {
   }
 
   /**
-   * Changes the ticks that a subscriber gets: pending ones still go out as before, then `change` runs, and from then on
-   * it gets live ticks by its new profile, unless it is catching up. One that the change closed joins nobody: an answer to
-   * a peer that does not read cuts it.
+   * Reconfigures the ticks that a subscriber gets: pending ones still go out as before, then `change` runs, and from then
+   * on it gets live ticks by its new profile, unless it is catching up. A subscriber that the change closed joins no
+   * group: the answer to a peer that does not read cuts it.
    */
   reconfigure(subscriber: LiveSubscriber, change: () => void): void {
     this.#delivery.flush();
@@ -155,7 +155,7 @@ export class LiveHub implements LiveSink, Disposable {
 
   /**
    * Brings the subscriber from a resume token to the live end.
-   * @param onEnd called in the moment when it is to join the live ticks; `isComplete` is false where nothing could be had
+   * @param onEnd called in the turn when it is to join the live ticks; `isComplete` is false where nothing was resumed
    */
   resume(subscriber: LiveSubscriber, resumeToken: string, onEnd: (isComplete: boolean) => void): void {
     this.#delivery.leave(subscriber.outbox);

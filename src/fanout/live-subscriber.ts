@@ -5,17 +5,17 @@ import type { FlushNotice } from '../stream/flush-notice.ts';
 import type { LiveOutbox } from './delivery/live-outbox.ts';
 import type { DeliveryProfile } from './delivery/subscriber-groups.ts';
 
-/** A dashboard's connection as the hub needs it. */
+/** Port to a dashboard's connection, for the hub. */
 export interface LiveSubscriber {
   readonly codec: CodecName;
   readonly outbox: LiveOutbox;
-  /** How it wants its live ticks. */
+  /** Profile of its live ticks. */
   readonly deliveryProfile: DeliveryProfile;
   readonly bars: SymbolFilter;
   readonly updatedBars: SymbolFilter;
   /** The same text for the same `bars` and `updatedBars`. */
   readonly barKey: string;
-  /** Whether it gets live ticks: a live tick missed is missed by it. */
+  /** Whether it gets live ticks, and must be told of those missed. */
   readonly isFollowing: boolean;
   /** Whether a resume or a snapshot must come first: it joins the live ticks after that. */
   readonly isCatchingUp: boolean;

@@ -11,7 +11,7 @@ import type { SymbolFilter } from '../market/symbol-filter.ts';
 const EVERYTHING = '*';
 const SYMBOL_CHANNELS: readonly LiveChannel[] = ['trades', 'bars', 'updatedBars'];
 
-/** What one dashboard is subscribed to, and may be. Pure. */
+/** Subscriptions of one dashboard, within its limits and rights. Pure. */
 export class Subscriptions {
   readonly #maxSymbols: number;
   readonly #allowed: '*' | ReadonlySet<string>;

@@ -4,7 +4,7 @@ import type { LiveSocket } from './fanout-ports.ts';
 
 /**
  * A server-side WebSocket of `ws` that is also written to directly: a frame that goes to many clients is built once and
- * handed to each socket as it is. Compression must be off, and nothing else may send data messages meanwhile; pings,
+ * written to each socket as it is. Compression must be off, and nothing else may send data messages meanwhile; pings,
  * pongs and closes of `ws` are whole frames too, so they fall between ours.
  */
 export class WsLiveSocket implements LiveSocket {

@@ -6,9 +6,9 @@ export interface BarEvent {
   readonly bar: MinuteBar;
 }
 
-/** How much of the market's own time passes before a minute without later ticks of its symbol counts as over. */
+/** Market grace: time of the market itself until a minute without later ticks of its symbol counts as over. */
 const MARKET_GRACE_MICROS = 1_000_000;
-/** How long nothing may come for a minute that is over by the clock. */
+/** Silence timeout of a minute that is over by the clock. */
 const SILENCE_MS = 2_000;
 /** The same while ticks of the past are being replayed: their minutes have long been over by the clock. */
 const REPLAY_SILENCE_MS = 60_000;

@@ -220,6 +220,7 @@ test('one that asks and does not read is closed with its answer, and gets no tic
   const { socket, connection, send, take } = await parts.dashboard();
   socket.bufferedAmount = QUEUE_BYTES * 2 + 1;
   send(subscribe({ trades: ['A'], snapshot: true }));
+  socket.bufferedAmount = 0;
   parts.publish('A', 2);
   await settle();
   assert.equal(take(), ['error 407']);
@@ -238,6 +239,7 @@ test('one that its snapshot fills up gets no ticks afterwards', async () => {
   await parts.up();
   assert.is(socket.closedWith, 4008);
   take();
+  socket.bufferedAmount = 0;
   parts.publish('S1', 2);
   await settle();
   assert.equal(take(), []);

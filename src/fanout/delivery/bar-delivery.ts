@@ -13,20 +13,20 @@ import type { LiveSubscriber } from '../live-subscriber.ts';
 const MAX_BARS_A_FRAME = 256;
 const RETRY_MS = 2_000;
 const MINUTE_MS = 60_000;
-/** Bars are read again from so long before the last flush notice heard. */
+/** Overlap of a re-read: it begins so long before the last flush notice. */
 const BARS_BACK_MS = 3 * MINUTE_MS;
 const MAX_BARS_BACK_MS = 60 * MINUTE_MS;
 
 /**
- * Delivers bars whose minute is over (`b`) and bars that changed afterwards (`u`): each encoded once a codec, frames
- * shared by dashboards with the same filters. Bars of flushes that were not heard of are read from the store.
+ * Bar delivery: bars whose minute is over (`b`) and bars that changed afterwards (`u`), each encoded once per codec, in
+ * frames shared by dashboards with equal filters. Bars of flushes whose notice was lost are read from the store.
  */
 export class BarDelivery implements Disposable {
   readonly #prices: LivePrices;
   readonly #subscribers: Iterable<LiveSubscriber>;
   readonly #clock: Clock;
   readonly #minutes = new MinuteCloser();
-  /** Up to when flush notices are known to have come. */
+  /** Time of the last flush notice. */
   #heardMs: number;
   #cancelRetry: (() => void) | undefined;
   #isDisposed = false;
@@ -49,12 +49,12 @@ export class BarDelivery implements Disposable {
     this.#deliver(this.#minutes.take(bars, nowMs));
   }
 
-  /** Delivers the minutes that are over because nothing comes any more. */
+  /** Minute timeout: delivers the minutes that are over because nothing comes any more. */
   onClock(nowMs: number): void {
     this.#deliver(this.#minutes.tick(nowMs));
   }
 
-  /** Reads the bars of the minutes that may have changed without a notice, and tries again until it can. */
+  /** Re-reads bars of minutes that may have changed without a notice; retries every two seconds. */
   async loadMissed(): Promise<void> {
     this.#cancelRetry?.();
     const nowMs = this.#clock.now();

@@ -40,9 +40,9 @@ export interface DroppedTicks {
 export interface OutboxOptions {
   readonly socket: LiveSocket;
   readonly codec: CodecName;
-  /** Bytes that may wait for the peer. */
+  /** At most so many bytes wait for the peer. */
   readonly queueBytes: number;
-  /** How long the peer may leave them there before it is cut. */
+  /** Slow timeout: a peer that leaves them there for longer is cut. */
   readonly slowMs: number;
   readonly counts: DeliveryCounts;
   /** The peer reads again: says which ticks it did not get. */
@@ -57,15 +57,16 @@ interface HeldTick {
   timeMicros: number;
 }
 
-/** From so many waiting bytes on, a `latest` dashboard gets only the newest tick of each symbol. */
+/** Conflation threshold: from so many waiting bytes on, a `latest` dashboard gets only the newest tick of each symbol. */
 const MAX_CONFLATE_BYTES = 64 * 1024;
 const MAX_TICKS_A_FRAME = 512;
 const NO_PAUSE_MS = 0;
 const CONFLATED = { json: new FragmentBuffer('json'), msgpack: new FragmentBuffer('msgpack') };
 
 /**
- * Send queue of one dashboard, bounded in bytes: beyond the bound `latest` dashboards are given the newest tick per symbol
- * as soon as they read again, `all` dashboards a count of the ticks they missed; one that stays full is to be cut.
+ * Send queue of one dashboard, bounded in bytes. Beyond the bound it conflates for `latest` dashboards, which get the
+ * newest tick per symbol as soon as they read again, and drops for `all` dashboards, which get a count of the ticks
+ * missed. A dashboard that stays full is to be cut.
  */
 export class LiveOutbox {
   readonly #options: OutboxOptions;
@@ -105,7 +106,7 @@ export class LiveOutbox {
     return this.#options.socket.bufferedAmount + this.#heldBytes;
   }
 
-  /** Whether the peer has read enough that more can be made ready for it; `slow` when it has not for too long. */
+  /** Backpressure: `room` when the peer has read enough for more, `slow` when it has not for too long. */
   checkRoom(nowMs: number): 'room' | 'full' | 'slow' {
     if (this.#options.socket.bufferedAmount <= this.#options.queueBytes / 4 && this.#heldCount === 0) {
       this.#fullSinceMs = undefined;
@@ -114,7 +115,7 @@ export class LiveOutbox {
     return this.#checkStalled(nowMs) === 'slow' ? 'slow' : 'full';
   }
 
-  /** @param maxHz arrays of ticks a second at the most; 0: no limit */
+  /** @param maxHz at most so many arrays of ticks a second; 0: no limit */
   configure(mode: LiveMode, maxHz: number, nowMs: number): void {
     if (mode !== this.#mode || maxHz === 0) this.#release(nowMs);
     this.#mode = mode;
@@ -143,7 +144,7 @@ export class LiveOutbox {
   }
 
   /**
-   * Sends what is held as far as the peer reads.
+   * Sends held ticks as far as the peer reads.
    * @returns `slow` when the peer has not read for too long
    */
   pump(nowMs: number): 'ok' | 'slow' {
@@ -175,7 +176,7 @@ export class LiveOutbox {
     return 'ok';
   }
 
-  /** A conflated peer costs nothing more while it reads slowly; it is cut when it does not read at all. */
+  /** Stall detection: a conflated peer that reads slowly costs nothing more, so only one that reads nothing is cut. */
   #checkStalled(nowMs: number): 'ok' | 'slow' {
     const waiting = this.#options.socket.bufferedAmount;
     if (this.#fullSinceMs === undefined || waiting < this.#fullBytes) {
@@ -257,7 +258,7 @@ export class LiveOutbox {
     }
   }
 
-  /** Sends what is held whatever the pace, before the pace changes. */
+  /** Sends held ticks at once, before the pace changes. */
   #release(nowMs: number): void {
     if (this.#heldCount > 0) this.#sendPending(nowMs);
     if (this.#held.size > 0) this.#sendConflated(nowMs);

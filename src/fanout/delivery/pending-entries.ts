@@ -25,10 +25,10 @@ export interface PendingPart {
   readonly toMs: number;
 }
 
-/** Ticks of a frame, at most; a larger entry goes in one frame. */
+/** At most so many ticks a frame; a larger entry goes in one frame. */
 const MAX_FRAME_TICKS = 512;
 
-/** Pending entries, since the last time that nobody waited for any. */
+/** Pending entries: those added since the last `clear()`, numbered from 0. */
 export class PendingEntries {
   #entries: PendingEntry[] = [];
   readonly #positions: Record<CodecName, { entry: number; element: Buffer } | undefined> = {

@@ -2,7 +2,7 @@ import { RowList } from '../../base/row-list.ts';
 import { filterKey, isEmptyFilter, type SymbolFilter } from '../../market/symbol-filter.ts';
 import type { CodecName } from '../../protocol/version.ts';
 
-/** How a dashboard wants its ticks: those with equal profiles get the same bytes. */
+/** Delivery profile of a dashboard: equal profiles get the same bytes. */
 export interface DeliveryProfile {
   readonly codec: CodecName;
   /** With `pos` after each array. */
@@ -13,7 +13,7 @@ export interface DeliveryProfile {
 /** `fromEntry` of a group for which nothing is pending. */
 export const NOTHING_PENDING = -1;
 
-/** Dashboards that get the same frames. A class, so that all of them have one shape: it is read for every tick. */
+/** Subscriber group: dashboards that get the same frames. A class, for one object shape: it is read for every tick. */
 export class SubscriberGroup<Member> implements DeliveryProfile {
   readonly key: string;
   readonly codec: CodecName;

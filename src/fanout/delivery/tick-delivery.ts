@@ -20,21 +20,21 @@ export interface TickDeliveryOptions {
 
 type Group = SubscriberGroup<LiveOutbox>;
 
-/** Pending rows, at most: beyond it all of them are delivered without waiting for their turn. */
+/** At most so many rows are pending: beyond it all are delivered at once. */
 const MAX_PENDING_TICKS = 16_384;
-/** Time of one turn of delivery; then sockets and feeds get theirs. */
+/** Time slice of delivery: then sockets and feeds get theirs. */
 const TURN_MS = 1;
 const NO_GROUPS: readonly Group[] = [];
-/** How often outboxes that hold something are pumped. */
+/** Pump interval of outboxes that hold ticks. */
 const PUMP_MS = 10;
 
 /**
- * Delivers live ticks: each encoded once a codec, one frame a subscriber group. Groups with pending ticks form a queue
- * and are served one after the other, each with all that has come since it was served last: the more there is to do the
- * larger the frames, and nobody waits for a whole round.
+ * Tick delivery: each live tick is encoded once per codec and framed once per subscriber group. Groups with pending
+ * ticks form a queue; each is served with all its ticks since its last turn, so that frames grow with the load and no
+ * group waits for a whole round.
  */
 export class TickDelivery implements Disposable {
-  /** Columns of the pending ticks: whoever adds an entry appends its rows here first. */
+  /** Columns of the pending ticks: an entry's rows are appended here before {@link add}. */
   readonly columns: TickColumns;
   /** Totals since they were observed last. */
   readonly counts: DeliveryCounts = { sent: 0, frames: 0, bytes: 0, dropped: 0 };
@@ -73,7 +73,7 @@ export class TickDelivery implements Disposable {
     this.watch(outbox);
   }
 
-  /** The outbox gets no more live ticks; what it holds is still sent. */
+  /** The outbox gets no more live ticks; those it holds are still sent. */
   leave(outbox: LiveOutbox): void {
     this.#groups.leave(outbox);
   }
@@ -102,12 +102,12 @@ export class TickDelivery implements Disposable {
     else this.#schedule(performance.now());
   }
 
-  /** Delivers all pending ticks now: whoever joins afterwards begins behind them. */
+  /** Delivers all pending ticks now: an outbox that joins afterwards begins behind them. */
   flush(): void {
     this.#deliver('all');
   }
 
-  /** An outbox may hold something. */
+  /** Pumps an outbox that may hold ticks, until it holds none. */
   watch(outbox: LiveOutbox): void {
     if (!outbox.isHolding) return;
     this.#holding.add(outbox);
@@ -197,7 +197,7 @@ export class TickDelivery implements Disposable {
     return { frame, columns: this.columns, rows, fromRow, toRow, position, fromMs, toMs };
   }
 
-  /** Every pending tick has been delivered, or nobody wants it. */
+  /** Clears the pending ticks: all are delivered, or no group wants them. */
   #forgetPending(): void {
     this.#queue = [];
     this.#served = 0;

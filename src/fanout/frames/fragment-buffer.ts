@@ -8,7 +8,7 @@ import { type FragmentWriter, fragmentWriter } from './fragment-writer.ts';
 
 const INITIAL_SLOTS = 64;
 const NOT_WRITTEN = -1;
-/** A fragment of this length, as a tick is, is copied faster word by word than by a call that makes an array of it. */
+/** Word-copy limit: a fragment up to this length, as a tick is, is copied faster word by word than by a call. */
 const MAX_LOOP_BYTES = 128;
 const WORD_BYTES = 4;
 
@@ -30,7 +30,7 @@ export class FragmentBuffer {
     this.#separator = separatorLength(codec);
   }
 
-  /** Slots there are, written or not. */
+  /** Number of slots, written or not. */
   get slots(): number {
     return this.#slots;
   }

@@ -23,7 +23,7 @@ export interface CatchUpOptions {
   readonly tail: StreamTail;
   readonly observer: FanoutObserver;
   readonly symbolTable: SymbolTable;
-  /** Up to where live entries have been taken in; see StreamFollower. */
+  /** Live end of the stream; see StreamFollower. */
   readonly stream: { readonly cursor: StreamCursor | undefined; readonly isPrimed: boolean };
   /** See TickDelivery. After a flush the stream's cursor is the position of the dashboards that get live ticks. */
   readonly delivery: { flush(): void; watch(outbox: LiveSubscriber['outbox']): void };
@@ -31,10 +31,10 @@ export interface CatchUpOptions {
   readonly clock?: Clock;
 }
 
-/** Where a resuming dashboard got its ticks from. */
+/** Source of a resuming dashboard's ticks. */
 type Origin = 'memory' | 'stream' | 'nothing';
 
-/** Readings of the stream for resuming dashboards at the same time: after a restart all of them come at once. */
+/** At most so many readings of the stream at once: after a restart all dashboards resume together. */
 const MAX_READINGS = 4;
 const RECENT_BYTES = 16 * 1024 * 1024;
 const CHUNK_BYTES = 128 * 1024;
@@ -43,7 +43,7 @@ const WAIT_MS = 10;
 const READ_ATTEMPTS = 10;
 const READ_RETRY_MS = 200;
 
-/** The dashboard has gone, or must go. */
+/** Thrown to end the catch-up of a dashboard that has closed, or that was cut. */
 class Ended extends Error {}
 
 /** Catch-up: brings dashboards from their resume token to the live end, from memory or from the stream. */
@@ -229,7 +229,7 @@ export class CatchUp implements Disposable {
     return to;
   }
 
-  /** Waits until the peer has read enough; others get their turn in any case. */
+  /** Backpressure: waits until the peer has read enough, one turn at least. */
   async #room(subscriber: LiveSubscriber): Promise<void> {
     await nextTurn();
     for (;;) {

@@ -34,7 +34,7 @@ export class LiveSequence {
   #liveMs: number | undefined;
   /** Undefined: any number may come next. */
   #liveSeq: number | undefined;
-  /** Whether what other streams held may have been missed on the way here. */
+  /** Whether entries of other streams may have been missed on the way here. */
   #mayHaveMissed = false;
 
   constructor(cursor?: StreamCursor) {
@@ -160,7 +160,7 @@ export class LiveSequence {
   }
 }
 
-/** Undefined for an entry that cannot be read: nobody can deliver it, and its number will be missing. */
+/** Decodes an entry. @returns undefined for one that cannot be read: it is never delivered, and its number is a gap */
 export function decodeEntry(raw: Pick<TailEntry, 'data'>): StreamEntry | undefined {
   try {
     return decodeStreamEntry(raw.data);

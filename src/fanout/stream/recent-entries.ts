@@ -11,9 +11,9 @@ interface KeptEntry extends Omit<RawLiveEntry, 'data'> {
 }
 
 /**
- * The newest live entries, without a gap between them, bounded by bytes: dashboards that come back after a moment are
- * served from here. Their bytes are copied into a ring of fixed size: a message that were kept for seconds would be
- * moved out of the young generation, and the memory of dead ones would pile up until the next full collection.
+ * Ring buffer of the newest live entries, without a gap between them and bounded by bytes: dashboards that come back
+ * after a moment are served from here. Bytes are copied into memory of fixed size: messages kept for seconds would be
+ * moved out of the young generation, and dead ones would pile up until the next full collection.
  */
 export class RecentEntries {
   readonly #maxBytes: number;

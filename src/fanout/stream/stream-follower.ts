@@ -32,8 +32,8 @@ const POLL_MS = 1_000;
 const MAX_QUEUED_BYTES = 32 * 1024 * 1024;
 
 /**
- * Follows the stream through pub/sub, and through reading it wherever pub/sub may have missed something: at the start,
- * after each reconnect, when a number is missing, and once a second when nothing came.
+ * Stream follower: takes live entries from pub/sub, and reads the stream wherever pub/sub may have missed some: at the
+ * start, after each reconnect, when a number is missing, and once a second when nothing came.
  */
 export class StreamFollower implements Disposable {
   readonly #tail: StreamTail;
@@ -58,7 +58,7 @@ export class StreamFollower implements Disposable {
     this.#clock = clock;
   }
 
-  /** Cursor of what the sink has got; undefined before the stream is known. */
+  /** Cursor after the sink's last entry; undefined before the stream is known. */
   get cursor(): StreamCursor | undefined {
     return this.#sequence.cursor;
   }
@@ -73,7 +73,7 @@ export class StreamFollower implements Disposable {
     return this.#mode === 'live';
   }
 
-  /** A new subscription is up, on the server of this run: what was published before it is read from the stream. */
+  /** A new subscription is up, on the server of this run: entries published before it are read from the stream. */
   up(run: string): void {
     this.#run = runPrefix(run);
     this.#stopPolling ??= this.#clock.every(POLL_MS, () => void this.#pollForMissed());
@@ -171,7 +171,7 @@ export class StreamFollower implements Disposable {
     return step.kind === 'entry';
   }
 
-  /** Joins what was read to what came meanwhile. @returns false when the stream must be read on */
+  /** Joins the queued messages to the pages read. @returns false when the stream must be read on */
   #reachedEnd(): boolean {
     if (!this.#isPrimed) {
       this.#isPrimed = true;
@@ -199,7 +199,7 @@ export class StreamFollower implements Disposable {
     const heard = this.#heard;
     this.#heard = false;
     if (heard || this.#mode !== 'live') return;
-    // Reads no further than it must: while only backfills come, their entries are nobody's business here.
+    // One entry is enough: the page's numbers tell whether a live one is missing.
     const page = await this.#tail.read(this.#sequence.id, 1).catch(() => undefined);
     if (page !== undefined && this.#mode === 'live' && !this.#sequence.agreesWith(page)) this.#startReading();
   }

@@ -1,7 +1,7 @@
 import { PageSize } from '../../base/page-size.ts';
 import type { TailEntry } from '../../stream/stream-tail.ts';
 
-/** How many entries to read at a time, so that a page takes about half a megabyte. */
+/** Page size of the stream's readings: about half a megabyte, learnt from the pages before. */
 export class TailPageSize {
   readonly #size = new PageSize({
     targetBytes: 512 * 1024,

@@ -316,10 +316,29 @@ test('a subscriber that closed while the stream was read, or could not be, never
   const second = parts.resume(waiting, token);
   await parts.clock.advance(300);
   waiting.isClosed = true;
+  const reads = parts.stream.reads.length;
   await parts.clock.advance(5_000);
+  assert.is(parts.stream.reads.length, reads, 'no reading for one that has gone');
   assert.equal(second.origins, []);
   assert.equal(waiting.gaps, []);
   assert.equal(parts.resumes, []);
+});
+
+test('one that closed during the last attempt to read never joins', async () => {
+  const parts = new Parts();
+  parts.appendLive(2, false);
+  const subscriber = parts.subscriber();
+  let reads = 0;
+  parts.stream.read = async () => {
+    reads += 1;
+    if (reads === 10) subscriber.isClosed = true;
+    throw new Error('Redis is away');
+  };
+  const { origins, done } = parts.resume(subscriber, parts.token(1));
+  await parts.clock.advance(2_000);
+  await done;
+  assert.is(reads, 10);
+  assert.equal([origins, subscriber.gaps, parts.resumes], [[], [], []]);
 });
 
 test('one that is cut by the flush at the live end never joins', async () => {

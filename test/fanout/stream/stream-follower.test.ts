@@ -114,7 +114,7 @@ test('a lost message is read from the stream: every entry once, in order', async
   assert.ok(follower.isLive);
 });
 
-test('an entry that the stream has lost too is a gap, told once and in its place', async () => {
+test('an entry that the stream has lost too is a gap, told once, between its neighbours', async () => {
   const { stream, sink, follower } = await liveParts();
   stream.publish();
   stream.publish();
