@@ -230,9 +230,9 @@ test('totals and latencies are observed, each once', async () => {
   parts.add(tickOf('S', 1));
   parts.delivery.flush();
   assert.equal(parts.dropped, [1]);
+  parts.add(tickOf('A', 3));
   parts.delivery.flush();
-  parts.add();
-  assert.is(parts.dropped.length, 1);
+  assert.equal([parts.sent.map(([deliveries]) => deliveries), parts.dropped], [[4, 2, 2], [1]]);
   parts.delivery[Symbol.dispose]();
 });
 
