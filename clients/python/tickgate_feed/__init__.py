@@ -28,12 +28,15 @@ the gateway stands, and every message is stored once:
         for message in consumer:
             handler.publish_frame([message.value], seq=message.offset + 1)
 
-What the gateway finds invalid (a price of 0, a volume with a fraction …) is stored in the table of rejected ticks, and
-told to `on_rejected`. A feed that was refused raises FeedRefusedError from every call. For asyncio: FeedClient.
+A timestamp is a datetime, an ISO 8601 text, or an int of microseconds since 1970; seconds, milliseconds and nanoseconds
+raise ValueError. Ticks that the gateway finds invalid (a price of 0, a volume with a fraction …) are stored in the table
+of rejected ticks, told to `on_rejected`, and a warning in the log `tickgate_feed`. SIGTERM ends the program after at
+most 8 seconds in which ticks are committed: see TickgateHandler. A feed that was refused raises FeedRefusedError from every call. For asyncio: FeedClient.
 '''
 
 from .client import FeedClient, FeedPosition
 from .errors import FeedClosedError, FeedError, FeedRefusedError
+from .exit_signals import drain_on_signal
 from .handler import TickgateHandler
 from .reconnect import ReconnectLimits
 from .ticks import TickRow, to_micros
@@ -49,5 +52,6 @@ __all__ = [
     "ReconnectLimits",
     "TickRow",
     "TickgateHandler",
+    "drain_on_signal",
     "to_micros",
 ]

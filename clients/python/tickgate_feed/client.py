@@ -3,25 +3,31 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import logging
 import ssl
 import time
 import uuid
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from concurrent.futures import CancelledError
 from typing import Any, NamedTuple, SupportsFloat
 
+from . import exit_signals
 from .errors import FeedClosedError, FeedError
 from .frames import FrameLimits, cut, encode_frame, encode_skip, ticks_of
 from .link import FeedLink, LinkOptions
 from .outbox import FeedOutbox, Frame
+from .process_guard import ProcessGuard
 from .reconnect import ReconnectLimits
 from .sockets import feed_url
-from .ticks import TickRow, Timestamp, tick_of, tick_row
+from .ticks import TIME_RULE, TickRow, Timestamp, tick_of, tick_row
 
 logger = logging.getLogger("tickgate_feed")
 
 PENDING_TICK_BYTES = 200
 """Estimate of a tick in memory before it is part of a frame."""
+_CALLBACKS_SECONDS = 1.0
+"""Longest wait of `close` for callbacks that are coroutines."""
 
 
 class FeedPosition(NamedTuple):
@@ -40,8 +46,16 @@ class FeedClient:
             await client.publish("COMI", 45.50, 1000)
             await client.drained()
 
-    All methods belong to the loop on which `start` ran. `on_rejected(tick, reason)` is called for each tick that the
-    gateway keeps among the rejected ones.
+    All methods belong to the loop on which `start` ran, and to its process: after a fork they raise FeedError.
+
+    `on_rejected(tick, reason)` is called for each tick that the gateway keeps among the rejected ones, `on_change()`
+    when something was committed or the feed failed; both may be coroutine functions. Their exceptions are reported to
+    the log `tickgate_feed`, and the feed goes on. Rejected ticks are a warning in that log, with a callback or without.
+
+    Leaving the `async with` block waits until everything is committed; when its task is cancelled, as by Ctrl-C, at
+    most `drain_seconds`. So does SIGTERM (and SIGHUP): it ends the process as ever, after at most `drain_seconds`, in
+    which `publish` takes nothing more. A program that has a handler of SIGTERM of its own keeps it, and nothing is
+    installed: let it cancel the task, or see `drain_on_signal`. `drain_on_signals=False` leaves the feed out of it.
     """
 
     def __init__(
@@ -60,9 +74,12 @@ class FeedClient:
         grace_bytes: int = 64 * 1024 * 1024,
         reconnect: ReconnectLimits = ReconnectLimits(),
         tls: ssl.SSLContext | None = None,
-        on_rejected: Callable[[TickRow, str], None] | None = None,
-        on_change: Callable[[], None] | None = None,
+        on_rejected: Callable[[TickRow, str], object] | None = None,
+        on_change: Callable[[], object] | None = None,
+        drain_seconds: float = 8.0,
+        drain_on_signals: bool = True,
     ) -> None:
+        self._guard = ProcessGuard("FeedClient")
         self._outbox = FeedOutbox(grace_seconds, grace_bytes, encode_skip)
         options = LinkOptions(
             url=feed_url(url),
@@ -81,6 +98,11 @@ class FeedClient:
         self._max_memory = max_memory_bytes
         self._on_rejected_tick = on_rejected
         self._on_change = on_change
+        self._callbacks: set[asyncio.Future[Any]] = set()
+        self.drain_seconds = drain_seconds
+        self._drain_on_signals = drain_on_signals
+        self._is_ending = False
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._limits = FrameLimits()
         self._pending: list[TickRow] = []
         self._cut_timer: asyncio.TimerHandle | None = None
@@ -95,14 +117,21 @@ class FeedClient:
 
     async def start(self) -> FeedClient:
         """Begins to connect; ticks may be given at once."""
+        self._guard.check()
+        self._loop = asyncio.get_running_loop()
         self._link.start()
+        if self._drain_on_signals:
+            exit_signals.register(self)
         return self
 
     async def __aenter__(self) -> FeedClient:
         return await self.start()
 
     async def __aexit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
-        await self.close(wait=not isinstance(error, (FeedError, asyncio.CancelledError)))
+        if isinstance(error, asyncio.CancelledError):
+            await self._close_cancelled()
+        else:
+            await self.close(wait=not isinstance(error, FeedError))
 
     @property
     def buffer_size(self) -> int:
@@ -126,16 +155,22 @@ class FeedClient:
 
     async def publish(self, symbol: str, price: SupportsFloat, volume: Any, timestamp: Timestamp = None) -> None:
         """Takes one tick, stamped now where no time is given, and sends it with others soon. Waits while memory is
-        full. Raises FeedError when the feed was refused or closed."""
+        full. Raises FeedError when the feed was refused or closed and in a forked child, and TypeError or ValueError
+        for values that are no tick, such as a time in another unit than microseconds, before 2000 or more than 5
+        minutes ahead."""
         row = tick_row(symbol, price, volume, timestamp)
         await self._until(self._has_room)
         self.offer((row,))
 
     async def publish_frame(self, ticks: Iterable[Any], seq: int | None = None) -> int:
         """Takes ticks as one frame. `seq` is the source's own position (a row number, an offset), rising; without it
-        the client counts. Returns the frame's seq. Raises ValueError for a seq that does not rise, and for too large a
-        frame."""
-        rows = [tick_of(item) for item in ticks]
+        the client counts. Returns the frame's seq. Raises ValueError for a seq that does not rise, for too large a
+        frame, and for a time in another unit than microseconds. Since the number is the source's, a tick of a wrong
+        day passes: the gateway stores it among the rejected ticks."""
+        return await self.publish_rows([tick_of(item, in_range=False) for item in ticks], seq)
+
+    async def publish_rows(self, rows: Sequence[TickRow], seq: int | None = None) -> int:
+        """`publish_frame` for ticks that were converted already: a datetime's microseconds look like any number."""
         await self.opened()
         await self._until(self._has_room)
         self.flush()
@@ -157,15 +192,19 @@ class FeedClient:
     async def drained(self) -> int:
         """Waits until all that was given is committed. Returns how many ticks were stored since the last call: each
         tick is counted once, in whichever call, and rejected ones are not."""
+        await self.committed()
+        stored = self.settled - self._rejected
+        counted, self._counted = self._counted, stored
+        return stored - counted
+
+    async def committed(self) -> None:
+        """Waits until all that was given is committed, as `drained` does, and counts nothing."""
         self._raise_failure()
         if self.buffer_size > 0 or self._outbox.uncommitted_frames > 0:
             await self.opened()
             self.flush()
             target = self._outbox.last
             await self._until(lambda: self._outbox.committed >= target)
-        stored = self.settled - self._rejected
-        counted, self._counted = self._counted, stored
-        return stored - counted
 
     async def close(self, wait: bool = True) -> None:
         """Waits until everything is committed, then ends. `wait=False` ends at once. Raises FeedError when ticks were
@@ -176,6 +215,35 @@ class FeedClient:
         finally:
             self.on_failed(FeedClosedError("the feed was closed"))
             await self._link.stop()
+            if self._callbacks:
+                await asyncio.wait(self._callbacks, timeout=_CALLBACKS_SECONDS)
+            exit_signals.unregister(self)
+
+    async def _close_cancelled(self) -> None:
+        """Bounded drain of a task that was cancelled; a second cancellation ends it."""
+        try:
+            async with asyncio.timeout(self.drain_seconds):
+                await self.committed()
+        except (TimeoutError, FeedError) as error:
+            logger.warning("feed %s: cancelled with %d ticks not committed: %s", self._feed, self.buffer_size, error)
+        finally:
+            await self.close(wait=False)
+
+    def stop_taking(self) -> None:
+        """From any thread, when the process is about to end: `publish` waits from now on."""
+        self._is_ending = True
+
+    def drain_within(self, seconds: float) -> int:
+        """From another thread: waits until all that was given is committed. Returns how many ticks are not."""
+        loop = self._loop
+        if loop is None or loop.is_closed():
+            return self.buffer_size
+        waiting = asyncio.run_coroutine_threadsafe(self.committed(), loop)
+        try:
+            waiting.result(seconds)
+        except (TimeoutError, FeedError, CancelledError):
+            waiting.cancel()
+        return self.buffer_size
 
     def offer(self, ticks: Sequence[TickRow]) -> None:
         """Takes ticks without waiting for room."""
@@ -222,7 +290,9 @@ class FeedClient:
 
     def on_rejected(self, seq: int, rejected: list[tuple[int, str]]) -> None:
         reasons = ", ".join(sorted({reason for _index, reason in rejected}))
-        logger.warning("feed %s: %d ticks of frame %d rejected: %s", self._feed, len(rejected), seq, reasons)
+        hint = f" ({TIME_RULE})" if "time_" in reasons else ""
+        ticks = "1 tick" if len(rejected) == 1 else f"{len(rejected)} ticks"
+        logger.warning("feed %s: %s of frame %d rejected: %s%s", self._feed, ticks, seq, reasons, hint)
         frame = self._outbox.find(seq)
         if frame is not None:
             self._rejected += len(rejected) - frame.rejected
@@ -242,13 +312,27 @@ class FeedClient:
             return
         ticks = ticks_of(frame)
         for index, reason in rejected:
-            try:
-                self._on_rejected_tick(ticks[index], reason)
-            except Exception:
-                logger.exception("feed %s: on_rejected raised", self._feed)
+            self._call_back("on_rejected", self._on_rejected_tick, ticks[index], reason)
+
+    def _call_back(self, name: str, callback: Callable[..., object], *arguments: Any) -> None:
+        """Calls a callback of the program. Its exceptions are reported here: thrown on, they would end the feed."""
+        try:
+            result = callback(*arguments)
+            if inspect.isawaitable(result):
+                task = asyncio.ensure_future(self._await_callback(name, result))
+                self._callbacks.add(task)
+                task.add_done_callback(self._callbacks.discard)
+        except Exception:
+            logger.exception("feed %s: %s raised", self._feed, name)
+
+    async def _await_callback(self, name: str, result: Awaitable[object]) -> None:
+        try:
+            await result
+        except Exception:
+            logger.exception("feed %s: %s raised", self._feed, name)
 
     def _has_room(self) -> bool:
-        return self.memory_bytes <= self._max_memory
+        return not self._is_ending and self.memory_bytes <= self._max_memory
 
     def _settle(self) -> None:
         self.settled = self._given - len(self._pending) - self._outbox.uncommitted_ticks
@@ -260,9 +344,10 @@ class FeedClient:
             if not waiter.done():
                 waiter.set_result(None)
         if self._on_change is not None:
-            self._on_change()
+            self._call_back("on_change", self._on_change)
 
     def _raise_failure(self) -> None:
+        self._guard.check()
         if self.failure is not None:
             raise self.failure.again()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import atexit
+import contextlib
 import os
 import re
 import socket
@@ -12,11 +13,14 @@ import threading
 import urllib.error
 import urllib.request
 from collections.abc import Coroutine, Iterable
+from concurrent.futures import CancelledError
 from pathlib import Path
 from typing import Any, SupportsFloat, TypeVar
 
+from . import exit_signals
 from .client import PENDING_TICK_BYTES, FeedClient, FeedPosition
 from .errors import FeedClosedError, FeedError
+from .process_guard import ProcessGuard
 from .ticks import TickRow, Timestamp, tick_of, tick_row
 
 T = TypeVar("T")
@@ -38,7 +42,16 @@ class TickgateHandler:
     raise FeedRefusedError with code 423. Other options are those of FeedClient.
 
     `close`, or leaving its `with` block, waits for what is not committed yet. A program that ends without it waits at
-    its exit; Ctrl-C ends the wait. A process that is killed takes with it what was not committed.
+    its exit; Ctrl-C ends the wait.
+
+    SIGTERM (and SIGHUP) ends the program as ever, after at most `drain_seconds` in which the ticks given so far are
+    committed and `buffer_tick` takes no more. A program with a handler of SIGTERM of its own keeps it, and nothing is
+    installed: let it raise SystemExit, so that the `with` block is left, or call `drain_on_signal()` after it. The same
+    holds for a TickgateHandler made outside the main thread. `drain_on_signals=False` leaves it out of this. A process
+    killed by SIGKILL takes uncommitted ticks with it.
+
+    A handler belongs to its process: after a fork (multiprocessing, gunicorn, celery) the child's calls raise
+    FeedError. Make one in the child, under a feed name of its own.
     """
 
     def __init__(
@@ -48,8 +61,11 @@ class TickgateHandler:
         token: str | None = None,
         *,
         max_memory_bytes: int = 256 * 1024 * 1024,
+        drain_seconds: float = 8.0,
+        drain_on_signals: bool = True,
         **options: Any,
     ) -> None:
+        self._guard = ProcessGuard("TickgateHandler")
         self._url = url or _default_url()
         self._max_memory = max_memory_bytes
         self._client = FeedClient(
@@ -58,15 +74,17 @@ class TickgateHandler:
             token or os.environ.get("TICKGATE_TOKEN") or None,
             max_memory_bytes=max_memory_bytes,
             on_change=self._on_change,
+            drain_on_signals=False,
             **options,
         )
-        self._pid = os.getpid()
+        self.drain_seconds = drain_seconds
         self._lock = threading.Lock()
         self._room = threading.Condition(self._lock)
         self._waiting: list[TickRow] = []
         self._waiting_callers = 0
         self._given = 0
         self._is_closed = False
+        self._is_ending = False
         self._stop = asyncio.Event()
         started: threading.Event = threading.Event()
         self._loop = _OwnLoop()
@@ -74,12 +92,15 @@ class TickgateHandler:
         self._thread.start()
         started.wait()
         atexit.register(self.close)
+        if drain_on_signals:
+            exit_signals.register(self)
 
     def buffer_tick(self, symbol: str, price: SupportsFloat, volume: Any, timestamp: Timestamp = None) -> None:
         """Takes one tick and returns; it is sent within milliseconds. Without a timestamp it is stamped now. A datetime
         is stored exact to the microsecond; one without a zone is taken as UTC, with a warning. Waits only while
-        `max_memory_bytes` are uncommitted. Raises FeedError when the feed was refused or closed, and TypeError or
-        ValueError for what is no tick."""
+        `max_memory_bytes` are uncommitted. Raises FeedError when the feed was refused or closed and in a forked child,
+        and TypeError or ValueError for values that are no tick, such as a time in another unit than microseconds,
+        before 2000 or more than 5 minutes ahead."""
         self._take(tick_row(symbol, price, volume, timestamp))
 
     def buffer_ticks(self, ticks: Iterable[Any]) -> int:
@@ -95,7 +116,8 @@ class TickgateHandler:
     def publish_frame(self, ticks: Iterable[Any], seq: int | None = None) -> int:
         """Takes ticks as one frame, numbered by the source's own position (a Kafka offset, a row number) or by the
         handler. See FeedClient.publish_frame."""
-        rows = [tick_of(item) for item in ticks]
+        self._guard.check()
+        rows = [tick_of(item, in_range=False) for item in ticks]
         with self._lock:
             self._given += len(rows)
         try:
@@ -133,19 +155,32 @@ class TickgateHandler:
     def close(self, wait: bool = True) -> None:
         """Waits until everything is committed, then ends. `wait=False` ends at once, and drops ticks not committed.
         Raises FeedError when ticks were left that could not be committed. Closing again does nothing."""
+        if self._guard.is_forked:
+            return
         with self._lock:
             if self._is_closed:
                 return
             self._is_closed = True
         atexit.unregister(self.close)
-        if os.getpid() != self._pid:
-            return
         try:
             if wait and (self.get_buffer_size() > 0 or self._client.failure is None):
                 self._call(self._drained())
         finally:
             self._loop.call_soon_threadsafe(self._stop.set)
             self._thread.join()
+            exit_signals.unregister(self)
+
+    def stop_taking(self) -> None:
+        """When the process is about to end: calls that give ticks wait from now on."""
+        with self._lock:
+            self._is_ending = True
+        self._client.stop_taking()
+
+    def drain_within(self, seconds: float) -> int:
+        """Waits until all that was given is committed. Returns how many ticks are not."""
+        with contextlib.suppress(TimeoutError, FeedError, CancelledError):
+            self._call(self._committed(), seconds)
+        return self.get_buffer_size()
 
     def __enter__(self) -> TickgateHandler:
         return self
@@ -154,16 +189,20 @@ class TickgateHandler:
         self.close(wait=not isinstance(error, FeedError))
 
     def _take(self, row: TickRow) -> None:
+        self._guard.check()  # before the lock, which may never be given back in a forked child
         with self._lock:
             if self._client.failure is not None or self._is_closed:
                 raise self._error()
-            while len(self._waiting) * PENDING_TICK_BYTES + self._client.memory_bytes > self._max_memory:
+            while self._is_ending or self._held_bytes() > self._max_memory:
                 self._wait_for_room()
             self._waiting.append(row)
             self._given += 1
             is_first = len(self._waiting) == 1
         if is_first:
             self._wake()
+
+    def _held_bytes(self) -> int:
+        return len(self._waiting) * PENDING_TICK_BYTES + self._client.memory_bytes
 
     def _wait_for_room(self) -> None:
         self._waiting_callers += 1
@@ -179,8 +218,6 @@ class TickgateHandler:
         return FeedClosedError("the handler was closed") if failure is None else failure.again()
 
     def _wake(self) -> None:
-        if os.getpid() != self._pid:
-            raise FeedError("the handler belongs to the parent process; make one after the fork")
         self._loop.call_soon_threadsafe(self._loop.call_later, _GATHER_SECONDS, self._hand_over)
 
     def _hand_over(self) -> None:
@@ -200,13 +237,18 @@ class TickgateHandler:
         self._hand_over()
         return await self._client.drained()
 
+    async def _committed(self) -> None:
+        self._hand_over()
+        await self._client.committed()
+
     async def _publish_frame(self, rows: list[TickRow], seq: int | None) -> int:
         self._hand_over()
-        return await self._client.publish_frame(rows, seq)
+        return await self._client.publish_rows(rows, seq)
 
     def _call(self, work: Coroutine[Any, Any, T], timeout: float | None = None) -> T:
-        if not self._thread.is_alive() or os.getpid() != self._pid:
+        if self._guard.is_forked or not self._thread.is_alive():
             work.close()
+            self._guard.check()
             raise self._error()
         future = asyncio.run_coroutine_threadsafe(work, self._loop)
         try:

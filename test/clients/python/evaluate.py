@@ -2,6 +2,7 @@
 
 import json
 import sys
+import time  # noqa: F401
 import warnings
 from datetime import datetime, timedelta, timezone  # noqa: F401
 from decimal import Decimal  # noqa: F401
@@ -12,6 +13,25 @@ from tickgate_feed.frames import FrameLimits, cut  # noqa: F401
 from tickgate_feed.reconnect import ReconnectLimits, reconnect_wait, should_reconnect  # noqa: F401
 from tickgate_feed.sockets import feed_url  # noqa: F401
 from tickgate_feed.ticks import tick_of, tick_row, to_micros  # noqa: F401
+
+
+class Text(str):
+    """A text that is printed as it is."""
+
+    __repr__ = str.__str__
+
+
+def refusal(timestamp, **options):
+    """Why a tick of this time is refused, without the numbers of now."""
+    try:
+        tick_row("COMI", 45.5, 1000, timestamp, **options)
+    except (TypeError, ValueError) as error:
+        text = str(error)
+        if "Invalid isoformat" in text:
+            text = ""
+        if "more than" in text:
+            text = text[text.index("more than") :]
+        return Text(f"{type(error).__name__}{': ' if text else ''}{text}")
 
 
 def outcome(expression: str) -> str:

@@ -24,6 +24,7 @@ export class PythonProgram implements AsyncDisposable {
   readonly #exited: Promise<unknown>;
   readonly #said: string[] = [];
   #wake: (() => void) | undefined;
+  #hasEnded = false;
   #errors = '';
 
   constructor(python: string, script: string, args: readonly string[] = []) {
@@ -39,8 +40,10 @@ export class PythonProgram implements AsyncDisposable {
       this.#said.push(line);
       this.#wake?.();
     });
-    this.#lines.once('close', () => this.#wake?.());
-    this.#exited = once(this.#child, 'close');
+    this.#exited = once(this.#child, 'close').then(() => {
+      this.#hasEnded = true;
+      this.#wake?.();
+    });
   }
 
   /** What it wrote on standard error so far. */
@@ -53,7 +56,7 @@ export class PythonProgram implements AsyncDisposable {
     for (;;) {
       const line = this.#said.shift();
       if (line !== undefined) return line;
-      if (this.#child.exitCode !== null || this.#child.signalCode !== null) {
+      if (this.#hasEnded) {
         throw new Error(`the program ended: ${this.#errors}`);
       }
       await new Promise<void>((resolve) => (this.#wake = resolve));
@@ -73,12 +76,19 @@ export class PythonProgram implements AsyncDisposable {
     return this.#said.splice(0);
   }
 
+  /** Sends SIGTERM and waits for its end. Standard input stays open. */
+  async terminate(): Promise<{ lines: string[]; code: number | null; signal: NodeJS.Signals | null }> {
+    this.#child.kill('SIGTERM');
+    await this.#exited;
+    return { lines: this.#said.splice(0), code: this.#child.exitCode, signal: this.#child.signalCode };
+  }
+
   async kill(): Promise<void> {
     this.#child.kill('SIGKILL');
     await this.#exited;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    if (this.#child.exitCode === null && this.#child.signalCode === null) await this.kill();
+    if (!this.#hasEnded) await this.kill();
   }
 }
