@@ -2,7 +2,7 @@
 export interface Clock {
   /** Milliseconds since the epoch. */
   now(): number;
-  /** Calls `work` once, after `delayMs`, without keeping the process alive. @returns cancels it */
+  /** Calls `work` once, after `delayMs`. @returns cancels it */
   after(delayMs: number, work: () => void): () => void;
   /** Calls `work` every `periodMs`, without keeping the process alive. @returns ends it */
   every(periodMs: number, work: () => void): () => void;
@@ -11,7 +11,7 @@ export interface Clock {
 export const SYSTEM_CLOCK: Clock = {
   now: () => Date.now(),
   after: (delayMs, work) => {
-    const timer = setTimeout(work, delayMs).unref();
+    const timer = setTimeout(work, delayMs);
     return () => clearTimeout(timer);
   },
   every: (periodMs, work) => {

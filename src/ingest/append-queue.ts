@@ -2,7 +2,7 @@ import { ByteWriter } from '../market/byte-writer.ts';
 import { type EntryFrame, writeStreamEntry } from '../stream/stream-entry.ts';
 import type { AppendResult } from '../stream/append-request.ts';
 import type { AppendBuffer } from './feed-ports.ts';
-import { type IngestClock, systemClock } from './ingest-clock.ts';
+import { type Clock, SYSTEM_CLOCK } from '../base/clock.ts';
 
 /** Most bytes of one entry: few enough for Redis to move at once, enough for a turn's frames. */
 const MAX_RUN_BYTES = 192 * 1024;
@@ -29,7 +29,7 @@ export interface AppendQueueOptions {
   readonly onLost: (failure: AppendFailure) => void;
   /** The buffer takes nothing for now (true), or takes frames again (false); the queue tries again by itself. */
   readonly onHold: (isHeld: boolean) => void;
-  readonly clock?: IngestClock | undefined;
+  readonly clock?: Clock | undefined;
 }
 
 /**
@@ -39,7 +39,7 @@ export interface AppendQueueOptions {
  */
 export class AppendQueue {
   readonly #options: AppendQueueOptions;
-  readonly #clock: IngestClock;
+  readonly #clock: Clock;
   #waiting: EntryFrame[] = [];
   /**
    * Encoding scratch, kept while frames keep coming. Reused only when the entry before is answered: one that stays
@@ -52,7 +52,7 @@ export class AppendQueue {
 
   constructor(options: AppendQueueOptions) {
     this.#options = options;
-    this.#clock = options.clock ?? systemClock;
+    this.#clock = options.clock ?? SYSTEM_CLOCK;
   }
 
   push(frame: EntryFrame): void {
@@ -133,7 +133,7 @@ export class AppendQueue {
       if (this.#isEnded) return 'lost-state';
       if (holdMs === FIRST_HOLD_MS) onHold(true);
       const waitMs = holdMs;
-      await new Promise<void>((resolve) => this.#clock.schedule(resolve, waitMs));
+      await new Promise<void>((resolve) => void this.#clock.after(waitMs, resolve));
       if (this.#isEnded) return 'lost-state';
       holdMs = Math.min(MAX_HOLD_MS, holdMs * 2);
     }

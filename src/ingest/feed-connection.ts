@@ -12,7 +12,7 @@ import type { FeedLimits, FeedPeer } from './feed-ports.ts';
 import { FeedSlot, type FeedSlotServices } from './feed-slot.ts';
 import { endedSession, FEED_VERDICTS, type FeedVerdict, refusedMessage, refusedOpen } from './feed-verdicts.ts';
 import { FrameRate } from './frame-rate.ts';
-import { type IngestClock, systemClock } from './ingest-clock.ts';
+import { type Clock, SYSTEM_CLOCK } from '../base/clock.ts';
 import type { InternalFeed } from './internal-feed.ts';
 import { OneOffPublisher } from './one-off-publisher.ts';
 import { type PauseReason, ReadingGate } from './reading-gate.ts';
@@ -58,7 +58,7 @@ const checker = new TickChecker();
 export class FeedConnection implements FeedPeer {
   readonly id: string = randomId(9);
   readonly #endpoint: FeedEndpoint;
-  readonly #clock: IngestClock;
+  readonly #clock: Clock;
   readonly #socket: FeedSocket;
   readonly #codec: CodecName;
   readonly #slot: FeedSlot;
@@ -73,7 +73,7 @@ export class FeedConnection implements FeedPeer {
   /** @param principal undefined where the client has yet to send `auth` */
   constructor(endpoint: FeedEndpoint, socket: FeedSocket, codec: CodecName, principal: FeedPrincipal | undefined) {
     this.#endpoint = endpoint;
-    this.#clock = endpoint.clock ?? systemClock;
+    this.#clock = endpoint.clock ?? SYSTEM_CLOCK;
     this.#socket = socket;
     this.#codec = codec;
     const { options, internalFeed, observer } = endpoint;
@@ -188,7 +188,7 @@ export class FeedConnection implements FeedPeer {
     if (verdict.kind === 'pause') {
       this.#pause('rate', true);
       this.#cancelRatePause?.();
-      this.#cancelRatePause = this.#clock.schedule(() => this.#pause('rate', false), verdict.pauseMs);
+      this.#cancelRatePause = this.#clock.after(verdict.pauseMs, () => this.#pause('rate', false));
     }
     return true;
   }

@@ -2,7 +2,7 @@ import { type EntryFrame, skipFrame } from '../stream/stream-entry.ts';
 import type { CheckedTicks } from '../market/tick-check.ts';
 import { AppendQueue } from './append-queue.ts';
 import type { AppendBuffer, FeedLimits, FeedPeer, IngestObserver } from './feed-ports.ts';
-import { type IngestClock, systemClock } from './ingest-clock.ts';
+import { type Clock, SYSTEM_CLOCK } from '../base/clock.ts';
 import type { ReopenReason } from './reopen-reason.ts';
 import { endAfterFailure, type ReconciledState, type SessionEnd, SessionRules } from './session-rules.ts';
 import { UncommittedWindow } from './uncommitted-window.ts';
@@ -22,7 +22,7 @@ export interface FeedSessionOptions {
   readonly observer: IngestObserver;
   /** Once; not after `close`. */
   readonly onEnd: (end: SessionEnd) => void;
-  readonly clock?: IngestClock | undefined;
+  readonly clock?: Clock | undefined;
 }
 
 const FLUSH_REQUEST_SPACING_MS = 20;
@@ -33,7 +33,7 @@ const FLUSH_REQUEST_SPACING_MS = 20;
  */
 export class FeedSession {
   readonly #options: FeedSessionOptions;
-  readonly #clock: IngestClock;
+  readonly #clock: Clock;
   readonly #rules: SessionRules;
   readonly #queue: AppendQueue;
   readonly #window: UncommittedWindow;
@@ -43,7 +43,7 @@ export class FeedSession {
 
   constructor(options: FeedSessionOptions) {
     this.#options = options;
-    this.#clock = options.clock ?? systemClock;
+    this.#clock = options.clock ?? SYSTEM_CLOCK;
     this.#rules = new SessionRules(options);
     this.#window = new UncommittedWindow(options.limits.windowFrames, options.limits.windowTicks);
     this.#queue = new AppendQueue({

@@ -4,7 +4,7 @@ import type { FeedOpener, FeedOpenResult, OpenedFeed } from './feed-opener.ts';
 import type { AppendBuffer, FeedLimits, FeedPeer, IngestObserver } from './feed-ports.ts';
 import type { FeedRegistry } from './feed-registry.ts';
 import { FeedSession } from './feed-session.ts';
-import type { IngestClock } from './ingest-clock.ts';
+import type { Clock } from '../base/clock.ts';
 import type { SessionEnd } from './session-rules.ts';
 import type { TokenFeeds } from './token-feeds.ts';
 
@@ -15,7 +15,7 @@ export interface FeedSlotServices {
   readonly registry: Pick<FeedRegistry, 'add' | 'remove'>;
   readonly tokenFeeds: TokenFeeds;
   readonly observer: IngestObserver;
-  readonly clock?: IngestClock | undefined;
+  readonly clock?: Clock | undefined;
 }
 
 export interface FeedSlotOptions {

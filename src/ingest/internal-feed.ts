@@ -8,7 +8,7 @@ import type { RegisteredFeed } from './feed-registry.ts';
 import { FeedSession } from './feed-session.ts';
 import type { ReconciledState } from './session-rules.ts';
 import type { FeedOpener } from './feed-opener.ts';
-import { type IngestClock, systemClock } from './ingest-clock.ts';
+import { type Clock, SYSTEM_CLOCK } from '../base/clock.ts';
 
 /** The fate of one frame, told to its publisher: `onAck` when Redis holds it, `onCommitted` when it is durable. */
 export interface OneOffListener {
@@ -27,7 +27,7 @@ export interface InternalFeedOptions {
   readonly buffer: AppendBuffer;
   readonly limits: FeedLimits;
   readonly observer: IngestObserver;
-  readonly clock?: IngestClock | undefined;
+  readonly clock?: Clock | undefined;
 }
 
 const REOPEN_MS = 200;
@@ -43,7 +43,7 @@ const NO_GRACE = { graceMs: 0, graceBytes: 0 };
 export class InternalFeed implements RegisteredFeed, AsyncDisposable {
   readonly feed: string;
   readonly #options: InternalFeedOptions;
-  readonly #clock: IngestClock;
+  readonly #clock: Clock;
   readonly #instance = randomId(9);
   readonly #outbox = new FeedOutbox<InternalFrame>(NO_GRACE, (to, next) => toInternal(skipFrame(to, next)));
   readonly #listeners = new Map<number, OneOffListener>();
@@ -56,7 +56,7 @@ export class InternalFeed implements RegisteredFeed, AsyncDisposable {
 
   constructor(options: InternalFeedOptions) {
     this.#options = options;
-    this.#clock = options.clock ?? systemClock;
+    this.#clock = options.clock ?? SYSTEM_CLOCK;
     this.feed = `${options.prefix}-${randomId(9)}`;
   }
 
@@ -102,7 +102,7 @@ export class InternalFeed implements RegisteredFeed, AsyncDisposable {
   #openSoon(waitMs: number): void {
     if (this.#isOpening || this.#isClosed) return;
     this.#isOpening = true;
-    this.#cancelOpen = this.#clock.schedule(() => void this.#open(waitMs), waitMs);
+    this.#cancelOpen = this.#clock.after(waitMs, () => void this.#open(waitMs));
   }
 
   async #open(waitedMs: number): Promise<void> {

@@ -6,7 +6,7 @@ export const REOPEN_SENTENCES = {
   state_lost: 'the buffer lost the feed',
   chain_broken: 'the buffer lost frames',
   unanswered: 'the buffer did not answer',
-  stale_generation: 'the feed was given another place',
+  stale_generation: 'the feed was renewed under another generation',
   frame_missing: 'a frame is missing',
 } as const;
 

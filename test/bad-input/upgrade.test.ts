@@ -123,7 +123,7 @@ test('U25 more strangers of one address than may be: 429; whoever brings a token
   using feed = await StrangerSocket.upgraded(subject.port, bearer('feed'));
   assert.is(feed.answers.status, 101);
   for (const stranger of strangers) stranger.socket.destroy();
-  await until('places are free again', async () => {
+  await until('connections are free again', async () => {
     using again = await StrangerSocket.connect(subject.port);
     again.send(upgradeRequest());
     return (await again.until(({ status }) => status !== undefined)).status === 101;

@@ -10,7 +10,7 @@ const test = suite('a steady feed is flushed by the interval');
 const INTERVAL_MS = 200;
 const FRAME_MS = 5;
 const FRAMES = 700;
-/** The judge reads to the stream's end twice a second; a busy machine may be late with any flush, not early. */
+/** The divergence check reads to the stream's end twice a second; a busy machine may be late with any flush, not early. */
 const DIVERGENCE_CHECK_MS = 500;
 let market: TestMarket;
 
@@ -20,7 +20,7 @@ test.before(async () => {
 });
 test.after(() => market.close());
 
-test('no more flushes than the interval and the judge ask for, however steadily ticks come; all is committed', async () => {
+test('no more flushes than the interval and the divergence check ask for, however steadily ticks come; all is committed', async () => {
   const gateway = market.spawn(['serve'], { FLUSH_INTERVAL_MS: String(INTERVAL_MS) });
   const url = await gatewayAddress(gateway);
   const listener = market.redis.duplicate();

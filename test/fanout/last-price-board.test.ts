@@ -5,7 +5,7 @@ import { SymbolTable } from '../../src/market/symbol-table.ts';
 import { TickColumns } from '../../src/market/tick-columns.ts';
 import { suite } from '../support/suite.ts';
 import { entryOf, rowsOf, tickOf } from './entries.ts';
-import { FakeClock, settle } from './fakes/fake-clock.ts';
+import { FakeClock, settle } from '../support/fake-clock.ts';
 import { barOf, FakePrices } from './fakes/fake-prices.ts';
 import { short } from './fakes/fake-socket.ts';
 import { openFrame } from './open-frame.ts';

@@ -1,7 +1,7 @@
 import * as assert from 'uvu/assert';
 import { suite } from '../support/suite.ts';
 import { tickOf } from './entries.ts';
-import { settle } from './fakes/fake-clock.ts';
+import { settle } from '../support/fake-clock.ts';
 import { ANYONE, LiveParts, QUEUE_BYTES, subscribe, TOKENS } from './fakes/live-parts.ts';
 
 const test = suite('LiveConnection');

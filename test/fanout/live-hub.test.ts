@@ -3,7 +3,7 @@ import { LiveHub } from '../../src/fanout/live-hub.ts';
 import { formatResumeToken } from '../../src/stream/stream-cursor.ts';
 import { suite } from '../support/suite.ts';
 import { tickOf } from './entries.ts';
-import { FakeClock, settle } from './fakes/fake-clock.ts';
+import { FakeClock, settle } from '../support/fake-clock.ts';
 import { barOf, FakePrices } from './fakes/fake-prices.ts';
 import { short } from './fakes/fake-socket.ts';
 import { FakeStream } from './fakes/fake-stream.ts';

@@ -118,7 +118,7 @@ export const SERVICE_LINK_FAULTS: readonly OwnFault[] = [
     inject: (stage) => dead(stage.coordinators, 'redisLink', stage),
   },
   {
-    name: 'the path from gateways to PostgreSQL is dead for good, and places have to be renewed',
+    name: 'the path from gateways to PostgreSQL is dead for good, and feed states have to be renewed',
     where: 'gateway–PostgreSQL, half open',
     checked: 'they notice by themselves',
     hurts: ['gateways', 'feed-link'],

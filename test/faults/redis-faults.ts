@@ -244,7 +244,7 @@ export const REDIS_SERVER_FAULTS: readonly OwnFault[] = [
   {
     name: 'two Redis servers are swapped to and fro, each with the states it had',
     where: 'Redis, split brain',
-    checked: 'a run that comes back is no place to go on from',
+    checked: 'a run that comes back is no state to go on from',
     hurts: ['redis'],
     needs: 'own stage',
     inject: async (stage, { holdMs }) => {

@@ -8,7 +8,7 @@ import { Flusher } from '../../src/gateway/flusher.ts';
 import { findFreePort } from '../../src/stack/free-port.ts';
 import { suite } from '../support/suite.ts';
 import { FakeBuffer } from './fake-buffer.ts';
-import { FakeClock, turns } from './fake-clock.ts';
+import { FakeClock, settle } from '../support/fake-clock.ts';
 import { FakeDatabase } from './fake-database.ts';
 import { frameOf } from './tick-frames.ts';
 
@@ -61,7 +61,7 @@ class Stage {
 
   async start(): Promise<void> {
     this.coordinator.start();
-    await turns();
+    await settle();
   }
 
   /** Started, leading, and its first interval begun. */
@@ -102,7 +102,7 @@ test('leading: a flush that is asked for begins at once', async () => {
   const stage = await Stage.leading();
   stage.append(0, 2);
   stage.coordinator.requestFlush();
-  await turns();
+  await settle();
   assert.equal(stage.log, ['flushed 2']);
   await stage.coordinator.stop(0);
 });
@@ -117,8 +117,8 @@ test('leading: a flush that is asked for during a flush is not forgotten', async
     stage.coordinator.requestFlush();
   };
   stage.coordinator.requestFlush();
-  await turns();
-  await turns();
+  await settle();
+  await settle();
   assert.equal(stage.log, ['flushed 1', 'flushed 1']);
   await stage.coordinator.stop(0);
 });
@@ -296,7 +296,7 @@ test('a flush asked for while it waits after a failure does not cut the wait sho
   await stage.start();
   const [waitMs] = stage.clock.waits;
   stage.coordinator.requestFlush();
-  await turns();
+  await settle();
   assert.equal([stage.clock.waits, stage.log.length], [[waitMs], 1]);
   await stage.coordinator.stop(0);
 });

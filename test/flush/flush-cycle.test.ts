@@ -4,7 +4,7 @@ import { FlushCycle } from '../../src/flush/flush-cycle.ts';
 import { FlushSession } from '../../src/flush/flush-session.ts';
 import { suite } from '../support/suite.ts';
 import { FakeBuffer } from './fake-buffer.ts';
-import { FakeClock, turns } from './fake-clock.ts';
+import { FakeClock, settle } from '../support/fake-clock.ts';
 import { FakeDatabase } from './fake-database.ts';
 import { frameOf } from './tick-frames.ts';
 
@@ -152,7 +152,7 @@ test('prefetch: the next batch is read while this one is copied, on what this on
   stage.append(0, 30);
   await stage.flush(true);
   assert.is(stage.cycle.hasPrefetched, true);
-  await turns();
+  await settle();
   const reads = stage.buffer.reads.length;
   const rowsRead = stage.database.readRowsCalls.length;
   await stage.flush(false);
@@ -174,7 +174,7 @@ for (const statement of ['COPY', 'tickgate_flush_advance', 'COMMIT']) {
     const stage = new Stage(40);
     stage.append(0, 60);
     await stage.flush(true);
-    await turns();
+    await settle();
     stage.database.onQuery = (text) => {
       if (text === statement) throw new Error('connection lost');
     };

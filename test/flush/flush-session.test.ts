@@ -1,7 +1,7 @@
 import * as assert from 'uvu/assert';
 import { FlushSession } from '../../src/flush/flush-session.ts';
 import { suite } from '../support/suite.ts';
-import { FakeClock, turns } from './fake-clock.ts';
+import { FakeClock, settle } from '../support/fake-clock.ts';
 import { FakeDatabase } from './fake-database.ts';
 
 const test = suite('flush session');
@@ -32,7 +32,7 @@ test('turns are exclusive and in order, and a failed one does not stop the next'
     session.exclusively(async () => log.push('second')),
     session.exclusively(async () => 'third'),
   ];
-  await turns();
+  await settle();
   assert.equal(log, ['first begins']);
   first.end();
   const settled = await Promise.allSettled(results);
@@ -122,7 +122,7 @@ async function waitingSession(progress: string | undefined) {
   stage.database.progress = progress;
   const flush = controlledWork();
   void stage.session.exclusively(flush.work);
-  await turns();
+  await settle();
   return { ...stage, flush };
 }
 

@@ -55,7 +55,7 @@ test('whoever shows a token is not counted among the strangers of its address', 
   assert.is(limits.connections, 2);
 });
 
-test('strangers cannot take the last tenth of all places', () => {
+test('connections that have not authenticated cannot take the last tenth', () => {
   const limits = new ConnectionLimits(20, 1);
   const unauthenticated = Array.from({ length: 18 }, (_, at) => limits.admit(`stranger ${at}`, false));
   assert.is(

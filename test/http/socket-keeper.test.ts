@@ -64,7 +64,7 @@ async function keep(connection: Partial<KeptConnection>): Promise<{
   };
 }
 
-test('two pongs missing: ended with 4012, and its place is free', async () => {
+test('two pongs missing: ended with 4012, and its connection is free', async () => {
   const { limits, peer, keeper, close } = await keep({});
   assert.is(limits.connections, 1);
   await peer.until(({ isEnded }) => isEnded);

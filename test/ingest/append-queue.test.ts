@@ -5,7 +5,7 @@ import type { AppendResult } from '../../src/stream/append-request.ts';
 import { type EntryFrame, skipFrame } from '../../src/stream/stream-entry.ts';
 import { suite } from '../support/suite.ts';
 import { FakeBuffer } from './fake-buffer.ts';
-import { FakeClock } from './fake-clock.ts';
+import { FakeClock } from '../support/fake-clock.ts';
 
 const test = suite('append queue');
 
@@ -131,8 +131,8 @@ for (const result of ['full', 'refused', 'unsent'] as const) {
     const delays: number[] = [];
     for (let at = 0; at < 7; at++) {
       await buffer.answer(result);
-      delays.push(...clock.delays);
-      clock.advance(500);
+      delays.push(...clock.waits);
+      clock.advanceAtOnce(500);
       await nextTurn();
     }
     assert.equal(delays, [20, 40, 80, 160, 320, 500, 500]);
@@ -154,7 +154,7 @@ test('a queue ended while it holds sends nothing more', async () => {
   await subject.push(frameOf(1));
   await subject.buffer.answer('full');
   subject.queue.end();
-  subject.clock.advance(20);
+  subject.clock.advanceAtOnce(20);
   await subject.queue.drained();
   assert.is(subject.buffer.appends.length, 1);
 });

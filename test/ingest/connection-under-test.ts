@@ -6,7 +6,7 @@ import type { OneOffListener } from '../../src/ingest/internal-feed.ts';
 import { TokenFeeds } from '../../src/ingest/token-feeds.ts';
 import type { CodecName } from '../../src/protocol/version.ts';
 import { FakeBuffer } from './fake-buffer.ts';
-import { FakeClock } from './fake-clock.ts';
+import { FakeClock } from '../support/fake-clock.ts';
 import { FakeObserver } from './fake-observer.ts';
 import { FakeOpener, opened } from './fake-opener.ts';
 

@@ -240,13 +240,13 @@ test('too many frames a second: a pause; a flood in spite of it: 429 and 4029', 
   for (let seq = 1; seq <= 1_000; seq++) subject.frame(seq);
   assert.ok(subject.socket.isPaused);
   assert.not(subject.connection.isReading);
-  subject.clock.advance(100);
+  subject.clock.advanceAtOnce(100);
   assert.not(subject.socket.isPaused);
   for (let seq = 1_001; seq <= 12_000 && subject.socket.closed === undefined; seq++) subject.frame(seq);
   assert.equal(subject.socket.closed, [4029, 'rate exceeded']);
   assert.equal(subject.hear(), [error(429, 'rate exceeded')]);
   assert.not(subject.socket.isPaused, 'the client’s own close must be read');
-  assert.equal(subject.clock.delays, []);
+  assert.equal(subject.clock.waits, []);
 });
 
 test('a full window pauses reading, and a commit resumes it', async () => {

@@ -7,7 +7,7 @@ import type { FeedReply } from '../../src/protocol/reply-codec.ts';
 import type { AppendResult } from '../../src/stream/append-request.ts';
 import { suite } from '../support/suite.ts';
 import { FakeBuffer } from './fake-buffer.ts';
-import { FakeClock } from './fake-clock.ts';
+import { FakeClock } from '../support/fake-clock.ts';
 import { FakeObserver } from './fake-observer.ts';
 
 const test = suite('feed session');
@@ -163,7 +163,7 @@ test('a full window stops reading and asks for a flush; a commit goes on', async
   await subject.publish(13, 14);
   assert.not(subject.isReading);
   assert.is(subject.buffer.flushRequests, 1, 'not again within 20 ms');
-  subject.clock.advance(20);
+  subject.clock.advanceAtOnce(20);
   await subject.publish(15);
   assert.is(subject.buffer.flushRequests, 2);
   subject.session.onCommitted('g', 11);
@@ -188,7 +188,7 @@ test('a buffer that is full closes the window, and opens it again', async () => 
   assert.not(subject.isReading);
   subject.session.onCommitted('g', 9);
   assert.not(subject.isReading, 'a commit does not open what the buffer has closed');
-  subject.clock.advance(20);
+  subject.clock.advanceAtOnce(20);
   await nextTurn();
   await subject.buffer.answer('appended');
   assert.ok(subject.isReading);

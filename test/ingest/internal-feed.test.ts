@@ -3,7 +3,7 @@ import { nextTurn } from '../../src/base/next-turn.ts';
 import { InternalFeed } from '../../src/ingest/internal-feed.ts';
 import { suite } from '../support/suite.ts';
 import { FakeBuffer } from './fake-buffer.ts';
-import { FakeClock } from './fake-clock.ts';
+import { FakeClock } from '../support/fake-clock.ts';
 import { FakeObserver } from './fake-observer.ts';
 import { FakeOpener, opened } from './fake-opener.ts';
 
@@ -40,7 +40,7 @@ class FeedUnderTest {
 
   /** Lets time pass until the next open is asked for, and answers it. */
   async open(result: Parameters<FakeOpener['answer']>[0]): Promise<void> {
-    this.clock.advance(this.clock.delays[0] ?? 0);
+    this.clock.advanceAtOnce(this.clock.waits[0] ?? 0);
     await this.opener.answer(result);
     await nextTurn();
   }
@@ -53,10 +53,10 @@ class FeedUnderTest {
 
 test('nothing is opened before the first frame; then frames are numbered from 1 and told by number', async () => {
   const subject = new FeedUnderTest();
-  assert.equal(subject.clock.delays, []);
+  assert.equal(subject.clock.waits, []);
   subject.publish(2);
   subject.publish(3);
-  assert.equal(subject.clock.delays, [0], 'one open for both');
+  assert.equal(subject.clock.waits, [0], 'one open for both');
   await subject.open(opened(0));
   assert.ok(subject.feed.feed.startsWith('~gw-'));
   assert.is(subject.opener.opens[0]?.feed, subject.feed.feed);
@@ -92,7 +92,7 @@ test('after a reopen what the buffer lost is sent again, is acknowledged once, a
   subject.feed.onReconciled(undefined, 'r', 3);
   assert.equal(subject.observer.reopens, ['state_lost']);
   subject.publish();
-  assert.equal(subject.clock.delays, [200]);
+  assert.equal(subject.clock.waits, [200]);
   await subject.open(opened(1, 1, 'g2'));
   assert.equal(subject.sent, [2, 3, 4]);
   assert.is(subject.opener.opens[1]?.claim.attempt, 2);
@@ -141,7 +141,7 @@ test('a feed that cannot be opened tries again, later each time, and at least ev
   subject.publish();
   const delays: number[] = [];
   for (let at = 0; at < 6; at++) {
-    delays.push(...subject.clock.delays);
+    delays.push(...subject.clock.waits);
     await subject.open({ outcome: 'not-now', why: 'down' });
   }
   assert.equal(delays, [0, 200, 400, 800, 1_600, 2_000]);
@@ -158,7 +158,7 @@ test('dispose: the session is released and nothing is opened any more', async ()
   await disposed;
   assert.is(subject.buffer.released.length, 1);
   subject.publish();
-  assert.equal(subject.clock.delays, []);
+  assert.equal(subject.clock.waits, []);
 });
 
 test('dispose: an open that waits for its time does not come', async () => {
@@ -166,6 +166,6 @@ test('dispose: an open that waits for its time does not come', async () => {
   subject.publish();
   await subject.open({ outcome: 'not-now', why: 'down' });
   await subject.feed[Symbol.asyncDispose]();
-  subject.clock.advance(10_000);
+  subject.clock.advanceAtOnce(10_000);
   assert.is(subject.opener.opens.length, 1);
 });

@@ -237,7 +237,7 @@ export class FeedModel {
         this.process.hasOpened = true;
         this.#stage = 'open';
         if (outbox.opened(message.accepted, message.committed, this.#world.nowMs) === 'conflict')
-          return this.#refuse('the place lies inside a frame');
+          return this.#refuse('the position lies inside a frame');
         this.process.told = Math.max(this.process.told, message.accepted);
         markCommitted(frames, message.committed);
         for (; this.#unnumbered > 0; this.#unnumbered--) this.#makeFrame(0);

@@ -31,19 +31,19 @@ export interface ModelRules {
   readonly readsRowsAgain: boolean;
   /** The UPDATE of a watermark names the generation and seq it expects. */
   readonly comparesAndSets: 'generation and seq' | 'generation' | 'nothing';
-  /** An append that stays unanswered gives the place up. */
+  /** An append that stays unanswered gives the feed's state up. */
   readonly givesUpUnanswered: boolean;
   /** A cursor belongs to one run and one stream id of the stream. */
   readonly guardsCursor: boolean;
-  /** A coordinator that reads rows stores nothing of a feed whose place is of another generation than its row. */
+  /** A coordinator that reads rows stores nothing of a feed whose state is of another generation than its row. */
   readonly asksFeedStates: boolean;
-  /** A gateway that finds a place of another generation than its row takes it away, and begins again. */
+  /** A gateway that finds a state of another generation than its row invalidates it, and begins again. */
   readonly givesUpDeadStates: boolean;
   /** The look: gateways compare their sessions with what Redis and the database say. */
   readonly reconciles: boolean;
-  /** Coordinators invalidate broken places. */
+  /** Coordinators invalidate states that diverged. */
   readonly detectsDivergence: boolean;
-  /** A judge reads the stream from its start before it condemns. */
+  /** A divergence check reads the stream from its start before it invalidates. */
   readonly rewindsBeforeJudging: boolean;
   /** A process that has never been opened counts its attempts all the same. */
   readonly countsUnansweredOpens: boolean;

@@ -100,7 +100,7 @@ export const MUTATIONS: readonly Mutation[] = [
   mutation('frames that do not continue the watermark are stored', {
     newFilter: (rows) => new FilterWithoutChain(rows),
   }),
-  // A place written over is noticed as it is opened, too: each of the two is enough alone.
+  // A state written over is noticed as it is opened, too: each of the two is enough alone.
   mutation('a renewal writes over whatever state there is, and its row is not looked at', {
     givesUpDeadStates: false,
     renewFeed: (state, run, _tag, ...rest) =>
@@ -133,13 +133,13 @@ export const MUTATIONS: readonly Mutation[] = [
     newSessionRules: (start) => new SessionThatIgnores(start, 'stale_generation'),
   }),
   // The whole rules need the wider excuse about once in 500,000 schedules, this one every 40,000.
-  mutation('a row of an older generation than the place is built on', {
+  mutation('a row of an older generation than the state is built on', {
     asksFeedStates: false,
     excusesRefusals: 'rollback',
   }),
   mutation('nobody looks', { reconciles: false }),
-  mutation('nobody condemns', { detectsDivergence: false }),
-  mutation('a condemned place stays', { invalidateFeed: (state) => ({ outcome: 'kept', state }) }),
+  mutation('nobody invalidates', { detectsDivergence: false }),
+  mutation('an invalidated state stays', { invalidateFeed: (state) => ({ outcome: 'kept', state }) }),
 ];
 
 const UNGUARDED = {

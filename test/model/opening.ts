@@ -53,7 +53,7 @@ export function* openFeedOf(world: World, feed: string, claim: OpenClaim): Gener
   return { outcome: 'not-now' };
 }
 
-/** What is durable of a place that goes on; nothing where the database does not say. */
+/** Seq that is durable of a state that goes on; 0 where the database does not say. */
 function* readCommitted(
   world: World,
   feed: string,

@@ -26,7 +26,7 @@ interface Copy {
   readonly exists: boolean;
 }
 
-/** The Redis server: states, the stream, and what can happen to them. Its scripts are the production's place rules. */
+/** The Redis server: states, the stream, and what can happen to them. Its scripts are the production's feed state rules. */
 export class RedisModel {
   readonly #rules: ModelRules;
   readonly #newMark: (what: string) => string;
@@ -39,7 +39,7 @@ export class RedisModel {
   isSpacing = false;
   /** How often data was lost here; without any, what was acknowledged must not get lost. */
   losses = 0;
-  /** Places given at the end of a renewal. */
+  /** States written at the end of a renewal. */
   renewals = 0;
   /** How often it came back with older data. */
   rollbacks = 0;
@@ -86,7 +86,7 @@ export class RedisModel {
     const state = this.states.get(feed);
     const answer = this.#rules.appendFrames(state, this.run, session, { prev, last, writer }, this.isFull);
     if (answer.outcome === 'appended' && state !== undefined) {
-      if (!this.#exists || this.#streamId === undefined) this.#streamId = this.#newMark('incarnation');
+      if (!this.#exists || this.#streamId === undefined) this.#streamId = this.#newMark('stream');
       this.#exists = true;
       this.#stream.push({ id: this.#nextId++, feed, generation: state.generation, writer, frames });
     }
@@ -103,7 +103,7 @@ export class RedisModel {
     return this.#write(`invalidate ${generation}`, feed, answer).outcome === 'invalidated';
   }
 
-  /** States that are places, as the look and the judge read them. */
+  /** States of this run, as reconciliation and the divergence check read them. */
   feedStates(): Map<string, FeedState> {
     const feedStates = new Map<string, FeedState>();
     for (const [feed, state] of this.states) if (state.generation !== '') feedStates.set(feed, state);
@@ -157,7 +157,7 @@ export class RedisModel {
     this.#exists = false;
   }
 
-  /** Another server process, with all data (a run id is lost by it: so are places), an older copy, or none. */
+  /** Another server process, with all data (a run id is lost by it: so are states), an older copy, or none. */
   restart(data: 'all' | 'copy' | 'none'): void {
     this.losses += 1;
     if (data === 'none') this.wipe();
@@ -201,7 +201,7 @@ export class RedisModel {
 }
 
 function stateText(state: FeedState | undefined): string {
-  if (state === undefined) return 'no place';
+  if (state === undefined) return 'no state';
   const { generation, position, writer, instance } = state;
-  return `place ${generation} at ${position}, written by ${writer}, opened by ${instance}`;
+  return `state ${generation} at ${position}, written by ${writer}, opened by ${instance}`;
 }

@@ -4,7 +4,7 @@ import type { World } from './world.ts';
 
 /**
  * Rounds without a commit in which everything must have recovered. A round gives everybody a turn and lets the leader
- * flush and judge.
+ * flush and check for divergence.
  */
 const MAX_ROUNDS = 30;
 const MAX_SWEEPS = 200;
@@ -107,7 +107,7 @@ function isAtRest(world: World): boolean {
 function isSettled(world: World, feed: FeedModel): boolean {
   if (!feed.isRunning || feed.refused !== undefined) return true;
   if (!feed.isDrained) return false;
-  // Two live programs of one name that have nothing to say may go on taking the place from each other.
+  // Two live programs of one name that have nothing to say may go on taking the feed from each other.
   if (world.hasRival(feed)) return true;
   const state = world.redis.states.get(feed.feed);
   const row = world.database.rows.get(feed.feed);
@@ -140,7 +140,7 @@ function checkProcess(
   end: 'running' | 'refused' | 'dead',
 ): void {
   const { redis, database } = world;
-  // A renewal that was abandoned on its way breaks the place beside it, and what that place had acknowledged.
+  // A renewal that was abandoned on its way breaks the state beside it, and frames that it had acknowledged.
   const hasLostNothing = redis.losses === 0 && database.restores === 0 && redis.renewals === database.renewals;
   for (const frame of process.frames) {
     // An older database came back, and another program used the number.

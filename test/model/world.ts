@@ -92,7 +92,7 @@ export class World {
   /**
    * What a dead process had sent may be stored after its successor began, under numbers that the successor has used
    * itself: that one is told so (taken), and a human has to start it again. It takes a database that was put back to an
-   * older copy while Redis lost something besides: then nobody can tell who has what place.
+   * older copy while Redis lost something besides: then nobody can tell whose state is whose.
    */
   get mayRefuseAlone(): boolean {
     const { redis, database, rules } = this;
@@ -104,7 +104,7 @@ export class World {
     for (const gateway of this.gateways) gateway.notices.push(notice);
   }
 
-  /** `committed` is about to be told: is it so? What was read in another history of the database cannot be judged. */
+  /** `committed` is about to be told: is it so? A watermark of another history of the database cannot be compared. */
   checkTold(process: FeedProcess, seq: number, restores: number): void {
     if (restores !== this.database.restores) return;
     for (const frame of process.frames) {

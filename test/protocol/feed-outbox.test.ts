@@ -35,7 +35,7 @@ test('frames continue one another', () => {
   assert.is(outbox.last, 9);
 });
 
-test('a frame goes once on each place, in order', () => {
+test('a frame goes once for each opened position, in order', () => {
   const outbox = outboxOf(3);
   outbox.opened(0, 0, 0);
   assert.is(sent(outbox), '0-1, 1-2, 2-3');
@@ -60,7 +60,7 @@ test('the window counts frames and ticks that are not committed; one frame goes 
   assert.is(sent(large, WINDOW, 50), '1-2');
 });
 
-test('only committed frees; what is not committed goes again behind any place', () => {
+test('only committed frees; what is not committed goes again behind any position', () => {
   const outbox = outboxOf(4);
   outbox.opened(0, 0, 0);
   sent(outbox);
@@ -130,13 +130,13 @@ test('a skip is kept like a frame, and cut to what is still missing', () => {
   assert.is(outbox.uncommittedFrames, 0);
 });
 
-test('a place inside a frame is a conflict', () => {
+test('a position inside a frame is a conflict', () => {
   const outbox = new FeedOutbox<OutboxFrame>(KEEP, skip);
   outbox.add(frame(0, 10));
   assert.is(outbox.opened(5, 0, 0), 'conflict');
 });
 
-test('a place above everything: numbering goes on there', () => {
+test('a position above everything: numbering goes on there', () => {
   const outbox = new FeedOutbox<OutboxFrame>(KEEP, skip);
   assert.is(outbox.opened(7, 5, 0), 'go-on');
   assert.is(outbox.last, 7);

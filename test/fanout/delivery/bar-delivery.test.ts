@@ -2,7 +2,7 @@ import * as assert from 'uvu/assert';
 import { BarDelivery } from '../../../src/fanout/delivery/bar-delivery.ts';
 import { NO_SYMBOLS, type SymbolFilter } from '../../../src/market/symbol-filter.ts';
 import { suite } from '../../support/suite.ts';
-import { FakeClock } from '../fakes/fake-clock.ts';
+import { FakeClock } from '../../support/fake-clock.ts';
 import { barOf, FakePrices } from '../fakes/fake-prices.ts';
 import { EVERYTHING, FakeSubscriber, symbols } from '../fakes/fake-subscriber.ts';
 

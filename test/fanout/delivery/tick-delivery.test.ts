@@ -6,7 +6,7 @@ import type { Tick } from '../../../src/market/tick.ts';
 import { formatResumeToken } from '../../../src/stream/stream-cursor.ts';
 import { suite } from '../../support/suite.ts';
 import { rowsOf, tickOf } from '../entries.ts';
-import { FakeClock, settle } from '../fakes/fake-clock.ts';
+import { FakeClock, settle } from '../../support/fake-clock.ts';
 import { short } from '../fakes/fake-socket.ts';
 import { EVERYTHING, FakeSubscriber, symbols } from '../fakes/fake-subscriber.ts';
 

@@ -3,7 +3,7 @@ import { LiveConnection, type LiveEndpoint, type LivePrincipal } from '../../../
 import { LiveHub } from '../../../src/fanout/live-hub.ts';
 import type { CodecName } from '../../../src/protocol/version.ts';
 import { tickOf } from '../entries.ts';
-import { FakeClock, settle } from './fake-clock.ts';
+import { FakeClock, settle } from '../../support/fake-clock.ts';
 import { FakePrices } from './fake-prices.ts';
 import { FakeSocket } from './fake-socket.ts';
 import { FakeStream } from './fake-stream.ts';

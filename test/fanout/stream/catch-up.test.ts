@@ -4,7 +4,7 @@ import { SymbolTable } from '../../../src/market/symbol-table.ts';
 import { formatResumeToken, type StreamCursor } from '../../../src/stream/stream-cursor.ts';
 import { suite } from '../../support/suite.ts';
 import { tickOf } from '../entries.ts';
-import { FakeClock, settle } from '../fakes/fake-clock.ts';
+import { FakeClock, settle } from '../../support/fake-clock.ts';
 import { short } from '../fakes/fake-socket.ts';
 import { FakeStream } from '../fakes/fake-stream.ts';
 import { FakeSubscriber, symbols } from '../fakes/fake-subscriber.ts';

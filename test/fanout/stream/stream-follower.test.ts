@@ -4,7 +4,7 @@ import type { LiveEntry } from '../../../src/stream/live-message.ts';
 import type { StreamCursor } from '../../../src/stream/stream-cursor.ts';
 import { encodeStreamEntry, type StreamEntry } from '../../../src/stream/stream-entry.ts';
 import { suite } from '../../support/suite.ts';
-import { FakeClock, settle } from '../fakes/fake-clock.ts';
+import { FakeClock, settle } from '../../support/fake-clock.ts';
 import { FakeStream } from '../fakes/fake-stream.ts';
 
 const test = suite('StreamFollower');
