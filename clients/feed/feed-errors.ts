@@ -18,3 +18,8 @@ export class FeedRefusedError extends FeedError {
 export class FeedClosedError extends FeedError {
   override readonly name = 'FeedClosedError';
 }
+
+/** `maxMemoryBytes` is full and too many calls wait: the caller does not wait for its calls. This one was not taken. */
+export class FeedMemoryError extends FeedError {
+  override readonly name = 'FeedMemoryError';
+}

@@ -170,7 +170,7 @@ test('a backfill is not shown, and its last price is', async () => {
   assert.is(client.ofType('t').length, 0);
 });
 
-test('a frame sent again after its feed's state was lost is not shown again', async () => {
+test('a frame sent again after the state of its feed was lost is not shown again', async () => {
   const client = await subscribed({ trades: ['AGAIN'] });
   const feed = live.feed('again-test');
   await publish(feed, tick('AGAIN', 1));
