@@ -103,7 +103,7 @@ export class FeedLoad implements AsyncDisposable {
   }
 
   /**
-   * Sends every frame at its time, and returns when the time is over. Frames that could not be sent by then are not sent.
+   * Sends every frame at its time, and returns when the time is over. Frames that are late by then are not sent.
    * @param startMs when the first frame is due
    */
   async run(startMs: number, signal: AbortSignal): Promise<void> {

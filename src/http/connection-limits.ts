@@ -8,7 +8,7 @@ export interface Admission {
   closed(): void;
 }
 
-/** Reserve: one slot in ten is for clients that authenticate with the upgrade: unauthenticated ones cannot take them all. */
+/** Reserve: one slot in ten is for clients that authenticate with the upgrade, so that others cannot take them all. */
 const RESERVED_SHARE = 10;
 
 /** Counts sockets: all of them, and per address those that have not authenticated. */

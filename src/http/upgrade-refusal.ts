@@ -18,8 +18,8 @@ export class UpgradeRefusal extends Error {
 }
 
 /**
- * Strict checks of an upgrade, for all that `ws` would let pass: HTTP/1.0, a body (its bytes would be read as frames), old protocol versions,
- * floods of headers, strange paths.
+ * Strict checks of an upgrade, for all that `ws` would let pass: HTTP/1.0, a body (its bytes would be read as frames), old
+ * protocol versions, floods of headers, strange paths.
  * @returns the path, without the query
  * @throws {UpgradeRefusal}
  */

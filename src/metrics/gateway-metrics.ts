@@ -123,7 +123,7 @@ export class GatewayMetrics {
   };
   readonly onResume = (origin: string): void => addTo(this.#totals.resumes, origin);
 
-  /** @param route as it was declared, never the requested address: that would be a time series for each path that a scanner tries */
+  /** @param route as it was declared, never the requested address: a scanner would make a time series with each */
   readonly onRequest = (route: string, status: number, durationMs: number): void =>
     this.#requests.observe({ route, status: String(status) }, durationMs / 1_000);
 }

@@ -1,8 +1,8 @@
--- Feeds: watermarks, rejected ticks, gaps. These three tables change only inside flush transactions (and a feed's renewal).
+-- Feeds: watermarks, rejected ticks, gaps. These tables change only inside flush transactions (and a feed's renewal).
 -- Input: {prefix}.
 
 -- How far each feed is durable: every frame up to seq is stored, rejected or declared as a gap, exactly once.
--- generation: the one continuation of the feed whose entries may be committed. writer: the instance that wrote the frame seq.
+-- generation: the one continuation of the feed whose entries may be committed. writer: instance that wrote frame seq.
 CREATE TABLE IF NOT EXISTS {prefix}_feed_watermarks (
   feed       text        PRIMARY KEY,
   seq        bigint      NOT NULL,
@@ -24,7 +24,7 @@ CREATE TABLE IF NOT EXISTS {prefix}_ticks_rejected (
 );
 CREATE INDEX IF NOT EXISTS {prefix}_ticks_rejected_feed_idx ON {prefix}_ticks_rejected (feed, seq, idx);
 
--- Gaps that a feed declared, frames it can no longer supply: everything after after_seq up to next_seq. No natural key, as above.
+-- Gaps that a feed declared: it can no longer supply frames after after_seq up to next_seq. No natural key, as above.
 CREATE TABLE IF NOT EXISTS {prefix}_feed_gaps (
   id          bigint      GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
   feed        text        NOT NULL,

@@ -1,6 +1,6 @@
 -- Recomputes the minutes of one slice of time from the ticks.
--- Inputs: {prefix}; {arrival} (the column that orders ticks of one time by arrival: ctid where the rows have one, since rows are
---   appended as they arrive; time, which orders nothing, where a chunk is columnar).
+-- Inputs: {prefix}; {arrival} (the column that orders ticks of one time by arrival: ctid where the rows have one,
+--   since rows are appended as they arrive; time, which orders nothing, where a chunk is columnar).
 --   $1 and $2 timestamptz: from (inclusive) and to (exclusive), whole minutes.
 -- Output: one row: minutes with ticks, ambiguous (several prices at the first or last time), kept (ambiguous, and the
 --   stored open or close is among them and stays), changed (rows written).
