@@ -1,7 +1,7 @@
 export { shouldReconnect } from '../src/protocol/close-codes.ts';
 export type { Tick } from '../src/market/tick.ts';
 export { FeedClient, type FeedClientOptions, type FeedPosition, type PublishedFrame } from './feed/feed-client.ts';
-export { FeedClosedError, FeedError, FeedRefusedError } from './feed/feed-errors.ts';
+export { FeedClosedError, FeedError, FeedMemoryError, FeedRefusedError } from './feed/feed-errors.ts';
 export { FileJournal, type FileJournalOptions, type FsyncPolicy, JournalFullError } from './feed/feed-journal.ts';
 export type { FeedJournal } from './feed/feed-journal-port.ts';
 export type { FeedConnectionState } from './feed/feed-link.ts';

@@ -8,7 +8,10 @@ import { encodeFrame, encodeSkip, type FeedFrame, fitsSpan, tickBytes } from './
 import type { FeedJournal } from './feed-journal-port.ts';
 import { FeedLink, type FeedConnectionState } from './feed-link.ts';
 import type { OpenedMessage } from './feed-reply.ts';
+import { MemoryRoom } from './memory-room.ts';
+import { RejectionWarning } from './rejection-warning.ts';
 import { SeqWaiters } from './seq-waiters.ts';
+import { checkWholeTime, TimeRange } from './tick-time.ts';
 
 /** Options of a {@link FeedClient}; `url` and `feed` are needed. */
 export interface FeedClientOptions {
@@ -26,7 +29,11 @@ export interface FeedClientOptions {
   /** Batching of `publish`: a frame goes when it holds this many ticks (default 500), or after this time (5 ms). */
   readonly frameTicks?: number | undefined;
   readonly frameDelayMs?: number | undefined;
-  /** At most this many bytes of uncommitted frames (default 256 MiB); `publish` waits when they take more. */
+  /**
+   * At most this many bytes of uncommitted frames (default 256 MiB); `publish` waits when they take more. Waiting calls
+   * count 1 KiB each and 128 bytes a tick: when the limit is full with them, and 1,000 calls or 16 MiB wait, the next
+   * call rejects.
+   */
   readonly maxMemoryBytes?: number | undefined;
   /** Committed frames are kept at most this long (default 5 min) and this much (64 MiB): a database may be restored. */
   readonly graceMs?: number | undefined;
@@ -36,7 +43,10 @@ export interface FeedClientOptions {
   readonly journal?: FeedJournal | undefined;
   /** With each change of the connection's state. */
   readonly onState?: ((state: FeedConnectionState) => void) | undefined;
-  /** Once for each frame of which the gateway keeps ticks among the rejected ones, again where it is sent again. */
+  /**
+   * Once for each frame of which the gateway keeps ticks among the rejected ones, again where it is sent again. Default:
+   * a warning of the process (`process.emitWarning`), at most one in 10 s.
+   */
   readonly onRejected?:
     | ((seq: number, rejected: ReadonlyArray<readonly [index: number, reason: string]>) => void)
     | undefined;
@@ -91,8 +101,8 @@ export class FeedClient implements AsyncDisposable {
   #batch: Tick[] = [];
   #batchBytes = 0;
   #batchTimer: NodeJS.Timeout | undefined;
-  /** Called when something was committed, or the feed failed. */
-  #room: Array<() => void> = [];
+  readonly #room: MemoryRoom;
+  readonly #times = new TimeRange();
   #failure: Error | undefined;
 
   constructor(options: FeedClientOptions) {
@@ -102,6 +112,11 @@ export class FeedClient implements AsyncDisposable {
       graceBytes: options.graceBytes ?? DEFAULTS.graceBytes,
     };
     this.#outbox = new FeedOutbox<FeedFrame>(limits, encodeSkip);
+    this.#room = new MemoryRoom(
+      options.maxMemoryBytes ?? DEFAULTS.maxMemoryBytes,
+      () => this.#outbox.uncommittedBytes + this.#batchBytes,
+    );
+    const rejection = options.onRejected === undefined ? new RejectionWarning(options.feed) : undefined;
     this.#opened = new Promise((resolve, reject) => {
       this.#onFirstOpened = resolve;
       this.#onFirstFailed = reject;
@@ -124,7 +139,7 @@ export class FeedClient implements AsyncDisposable {
         onOpened: (message) => this.#onOpened(message),
         onAck: (seq) => this.#onAck(seq),
         onCommitted: (seq) => this.#onCommitted(seq),
-        onRejected: (seq, rejected) => options.onRejected?.(seq, rejected),
+        onRejected: options.onRejected ?? ((seq, rejected) => rejection?.onRejected(seq, rejected)),
         onRefused: (error) => this.#fail(error),
         onAttempt: (attempt) => journal?.keepAttempt(attempt),
       },
@@ -149,10 +164,13 @@ export class FeedClient implements AsyncDisposable {
   /**
    * Takes one tick, stamped by its program, and sends it with others soon. Resolves when the client has taken
    * responsibility for it: at once where there is room in memory, with a journal when the journal holds it.
-   * @throws {FeedError} when the feed was refused or closed
+   * @throws {FeedError} when the feed was refused or closed, and for a time that no tick can have: in another unit than
+   *   microseconds, before 2000 or more than 5 minutes ahead. Other faults of a tick are rejected by the gateway
+   * @throws {FeedMemoryError} when `maxMemoryBytes` is full and calls are not waited for
    */
   async publish(tick: Tick): Promise<void> {
-    if (!this.#isReady()) await this.#ready();
+    this.#times.check(tick.timeMicros);
+    if (!this.#isReady()) await this.#ready(1);
     const first = this.#batch[0];
     const tooLarge = this.#batchBytes + tickBytes(tick) > this.#limits.maxFrameBytes - FRAME_OVERHEAD_BYTES;
     if (first !== undefined && (tooLarge || !fitsSpan(first.timeMicros, tick.timeMicros))) this.flush();
@@ -167,18 +185,21 @@ export class FeedClient implements AsyncDisposable {
 
   /**
    * Takes ticks as one frame. `seq` is the source's own position (a row number, an offset), rising; without it the
-   * client counts.
-   * @throws {FeedError} when refused or closed, or when the frame is larger than the gateway takes
+   * client counts. Since the number is the source's, a tick of a wrong day passes: the gateway rejects it by name.
+   * @throws {FeedError} when refused or closed, when the frame is larger than the gateway takes, or a time is no whole
+   *   number
+   * @throws {FeedMemoryError} when `maxMemoryBytes` is full and calls are not waited for
    */
   async publishFrame(ticks: readonly Tick[], seq?: number): Promise<PublishedFrame> {
-    await this.#ready();
+    for (const tick of ticks) checkWholeTime(tick.timeMicros);
+    await this.#ready(ticks.length);
     this.flush();
     return this.#add(ticks, seq);
   }
 
   /** Declares a gap: the feed cannot supply the frames between its newest one and `next`. */
   async skipTo(next: number): Promise<PublishedFrame> {
-    await this.#ready();
+    await this.#ready(0);
     this.flush();
     return this.#keep(encodeSkip(this.#outbox.last, next));
   }
@@ -199,9 +220,7 @@ export class FeedClient implements AsyncDisposable {
     this.flush();
     await this.#opened;
     // Asked of the outbox: frames committed once are uncommitted again after a database was restored.
-    while (this.#failure === undefined && this.#outbox.uncommittedFrames > 0) {
-      await new Promise<void>((resolve) => this.#room.push(resolve));
-    }
+    while (this.#failure === undefined && this.#outbox.uncommittedFrames > 0) await this.#room.changed();
     if (this.#failure !== undefined) throw this.#failure;
   }
 
@@ -237,20 +256,19 @@ export class FeedClient implements AsyncDisposable {
   }
 
   /** Numbering begins where the gateway says the feed stands, so nothing is taken before. */
-  async #ready(): Promise<void> {
-    await this.#opened;
-    while (this.#failure === undefined && this.#isMemoryFull()) {
-      await new Promise<void>((resolve) => this.#room.push(resolve));
+  async #ready(ticks: number): Promise<void> {
+    this.#room.enter(ticks);
+    try {
+      await this.#opened;
+      while (this.#failure === undefined && this.#room.isFull) await this.#room.changed();
+    } finally {
+      this.#room.leave(ticks);
     }
     if (this.#failure !== undefined) throw this.#failure;
   }
 
   #isReady(): boolean {
-    return this.#isOpened && this.#failure === undefined && !this.#isMemoryFull();
-  }
-
-  #isMemoryFull(): boolean {
-    return this.#outbox.uncommittedBytes + this.#batchBytes > (this.#options.maxMemoryBytes ?? DEFAULTS.maxMemoryBytes);
+    return this.#isOpened && this.#failure === undefined && !this.#room.isFull;
   }
 
   #add(ticks: readonly Tick[], seq: number | undefined): PublishedFrame {
@@ -296,9 +314,7 @@ export class FeedClient implements AsyncDisposable {
     this.#options.journal?.committed(committed);
     this.#committed.advance(committed);
     this.#options.onCommitted?.(committed);
-    const room = this.#room;
-    this.#room = [];
-    for (const resume of room) resume();
+    this.#room.change();
   }
 
   #fail(error: FeedRefusedError | FeedError): void {
@@ -308,7 +324,6 @@ export class FeedClient implements AsyncDisposable {
     this.#onFirstFailed?.(error);
     this.#acked.fail(error);
     this.#committed.fail(error);
-    for (const resume of this.#room) resume();
-    this.#room = [];
+    this.#room.change();
   }
 }
