@@ -7,6 +7,8 @@ import { TWO_32 } from '../base/two-32.ts';
  * of 10,000 symbols moves 110,000 values each way: as text that costs several times as much on both sides. Pure.
  */
 const HEADER_BYTES = 20;
+/** Bound here for speed, see two-32.ts. */
+const HIGH_UNIT: number = TWO_32;
 const LENGTH_BYTES = 4;
 /** Of the elements whose size is fixed, all of eight bytes: length and value. */
 const WIDE_ELEMENT_BYTES = LENGTH_BYTES + 8;
@@ -73,14 +75,14 @@ export function readFloat8Array(bytes: Buffer): number[] {
 
 /** Values of an array of int8; rounded above 2^53. */
 export function readInt8Array(bytes: Buffer): number[] {
-  return readWideArray(bytes, (view, at) => view.getInt32(at) * TWO_32 + view.getUint32(at + 4));
+  return readWideArray(bytes, (view, at) => view.getInt32(at) * HIGH_UNIT + view.getUint32(at + 4));
 }
 
 /** Microseconds since the Unix epoch of an array of timestamptz. */
 export function readTimestampArray(bytes: Buffer): number[] {
   return readWideArray(
     bytes,
-    (view, at) => view.getInt32(at) * TWO_32 + view.getUint32(at + 4) + POSTGRES_EPOCH_MICROS,
+    (view, at) => view.getInt32(at) * HIGH_UNIT + view.getUint32(at + 4) + POSTGRES_EPOCH_MICROS,
   );
 }
 
@@ -105,9 +107,9 @@ function integers(elementType: number, values: readonly number[], origin: number
   const { out, view } = startWideArray(elementType, values.length);
   let at = HEADER_BYTES + LENGTH_BYTES;
   for (const value of values) {
-    const high = Math.floor((value - origin) / TWO_32);
+    const high = Math.floor((value - origin) / HIGH_UNIT);
     view.setInt32(at, high);
-    view.setUint32(at + 4, value - origin - high * TWO_32);
+    view.setUint32(at + 4, value - origin - high * HIGH_UNIT);
     at += WIDE_ELEMENT_BYTES;
   }
   return out;

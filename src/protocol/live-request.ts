@@ -45,7 +45,7 @@ export type LiveRequest =
 
 interface ChannelRequest {
   readonly lists: ChannelLists;
-  /** Channels nobody here knows, which another market's SDK names: echoed empty in the answer to this request. */
+  /** Unknown channels, as another market's SDK names them: echoed empty in the answer to this request. */
   readonly otherChannels: readonly string[];
 }
 

@@ -24,6 +24,8 @@ type Group = SubscriberGroup<LiveOutbox>;
 const MAX_PENDING_TICKS = 16_384;
 /** Time slice of delivery: then sockets and feeds get theirs. */
 const TURN_MS = 1;
+/** Bound here for speed, as in two-32.ts: it is compared for every tick. */
+const NOTHING: number = NOTHING_PENDING;
 const NO_GROUPS: readonly Group[] = [];
 /** Pump interval of outboxes that hold ticks. */
 const PUMP_MS = 10;
@@ -121,7 +123,7 @@ export class TickDelivery implements Disposable {
   }
 
   #enqueue(group: Group, entry: number): void {
-    if (group.fromEntry !== NOTHING_PENDING) return;
+    if (group.fromEntry !== NOTHING) return;
     group.fromEntry = entry;
     this.#queue.push(group);
   }

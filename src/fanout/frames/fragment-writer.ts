@@ -4,8 +4,10 @@ import type { MinuteBar } from '../../market/minute-bar.ts';
 import { formatMicros } from '../../market/tick.ts';
 import type { CodecName } from '../../protocol/version.ts';
 
+/** Bound here for speed, see two-32.ts. */
+const HIGH_UNIT: number = TWO_32;
 const INITIAL_BYTES = 1 << 16;
-const TWO_64 = TWO_32 * TWO_32;
+const TWO_64 = HIGH_UNIT * HIGH_UNIT;
 /** Longest fragment: at most so many bytes are written at once. */
 const MAX_FRAGMENT_BYTES = 512;
 
@@ -195,13 +197,13 @@ class MsgpackFragments implements FragmentWriter {
     if (value < 0x10000) {
       this.#byte(0xcd);
       this.length = this.bytes.writeUInt16BE(value, this.length);
-    } else if (value < TWO_32) {
+    } else if (value < HIGH_UNIT) {
       this.#byte(0xce);
       this.length = this.bytes.writeUInt32BE(value, this.length);
     } else {
       this.#byte(0xcf);
-      this.length = this.bytes.writeUInt32BE(Math.floor(value / TWO_32), this.length);
-      this.length = this.bytes.writeUInt32BE(value % TWO_32, this.length);
+      this.length = this.bytes.writeUInt32BE(Math.floor(value / HIGH_UNIT), this.length);
+      this.length = this.bytes.writeUInt32BE(value % HIGH_UNIT, this.length);
     }
   }
 
@@ -211,9 +213,9 @@ class MsgpackFragments implements FragmentWriter {
     const nanoseconds = (timeMicros - seconds * 1e6) * 1_000;
     this.#byte(0xd7);
     this.#byte(0xff);
-    const secondsHigh = Math.floor(seconds / TWO_32);
+    const secondsHigh = Math.floor(seconds / HIGH_UNIT);
     this.length = this.bytes.writeUInt32BE(nanoseconds * 4 + secondsHigh, this.length);
-    this.length = this.bytes.writeUInt32BE(seconds % TWO_32, this.length);
+    this.length = this.bytes.writeUInt32BE(seconds % HIGH_UNIT, this.length);
   }
 }
 
