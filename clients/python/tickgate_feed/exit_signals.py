@@ -1,4 +1,4 @@
-"""Graceful exit: SIGTERM and SIGHUP wait, for a bounded time, until what was given is committed."""
+"""Graceful exit: SIGTERM and SIGHUP wait, for a bounded time, until all given ticks are committed."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Drainable(Protocol):
         ...
 
     def drain_within(self, seconds: float) -> int:
-        """Waits until what was given is committed. Returns how many ticks are not, after that time."""
+        """Waits until all given ticks are committed. Returns how many are not, after that time."""
         ...
 
 
@@ -36,9 +36,9 @@ _installed_pid = 0
 
 
 def drain_on_signal(signum: int = signal.SIGTERM) -> None:
-    """Lets a signal wait for the process's feeds: when it comes they take nothing more, what they hold is committed,
-    each for at most its `drain_seconds`, and then the signal does what it did before, be it a handler of the program's
-    own or the end of the process. The second signal does so at once.
+    """Lets a signal wait for the process's feeds: when it comes they take nothing more, and commit the ticks they hold,
+    each within its `drain_seconds`; then the signal has its former effect, be it a handler of the program's own or the
+    end of the process. The second signal does so at once.
 
     Feeds call this themselves for SIGTERM and SIGHUP where the program has no handler of its own. Call it after
     `signal.signal` to have your handler run behind the drain. Only the main thread can: raises ValueError elsewhere.
