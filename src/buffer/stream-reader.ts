@@ -1,33 +1,23 @@
 import type { StaleEntry } from '../stream/stale-entry.ts';
+import type { TailEntry, TailPage } from '../stream/stream-tail.ts';
 import { type FeedStateView, invalidateFeed, readFeedStates, readPendingTicks } from './feed-state-queries.ts';
 import type { BufferKeys } from './keys.ts';
 import { runScript } from './lua-scripts.ts';
 import type { RedisLink } from './redis-link.ts';
 
-/** One entry of the stream as Redis holds it; `data` is to be decoded by stream/stream-entry.ts. */
-export interface RawEntry {
-  readonly id: string;
+/** One entry of the stream as Redis holds it, for fan-out and for the flush. */
+export interface RawEntry extends TailEntry {
   readonly feed: string;
   readonly generation: string;
   /** Running total of ticks in this stream up to and with this entry. */
   readonly total: number;
-  /** Dashboards had seen the feed up to this seq when the entry was made. */
-  readonly shownUpTo: number;
-  /** Live sequence number: its number among the stream's live entries, from 1; 0 where it is not live. */
-  readonly liveSeq: number;
-  readonly data: Buffer;
 }
 
 /** Entries after a cursor, and the identity of the stream they come from. */
-export interface StreamPage {
-  readonly run: string;
-  /** Undefined where there is no stream. */
-  readonly streamId: string | undefined;
+export interface StreamPage extends TailPage {
   readonly entries: readonly RawEntry[];
   /** Ticks in the stream that no flush has handled. */
   readonly pendingTicks: number;
-  /** Live sequence number of the stream's newest live entry. */
-  readonly liveSeq: number;
 }
 
 /** Ids in one call of trim.lua, at most: Redis serves nobody else while a script runs. */
