@@ -35,7 +35,7 @@ export class FlushProcess implements AsyncDisposable {
   }
 
   static async start(context: BenchContext, settings: Readonly<Record<string, string>> = {}): Promise<FlushProcess> {
-    const module = moduleOf(context.code, 'src/flusher');
+    const module = moduleOf(context.code, 'src/gateway/flusher');
     const environment = { ...context.market.environment, ...settings };
     const profiles = new ProfileFolder(context.onProfile !== undefined);
     const startedMs = performance.now();

@@ -12,7 +12,7 @@ export function sourceCode(): MeasuredCode {
   return { folder: projectRoot(), isCompiled: false };
 }
 
-/** A module of the project, such as `src/flusher`. */
+/** A module of the project, such as `src/gateway/flusher`. */
 export function moduleOf({ folder, isCompiled }: MeasuredCode, name: string): string {
   return join(folder, `${name}.${isCompiled ? 'js' : 'ts'}`);
 }
