@@ -93,7 +93,8 @@ const MIB = 1024 * KIB;
 const HOUR_MS = 3_600_000;
 
 const SSL_MODES = ['disable', 'require', 'verify-ca', 'verify-full'] as const;
-const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
+/** Levels of the logger, the least first. */
+export const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
 export type SslMode = (typeof SSL_MODES)[number];
 export type LogLevel = (typeof LOG_LEVELS)[number];
 

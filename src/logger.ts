@@ -1,15 +1,19 @@
 import { destination, pino, type Logger as PinoLogger } from 'pino';
-import type { LogLevel } from './config.ts';
+import { LOG_LEVELS, type LogLevel } from './config.ts';
 
 export type Logger = PinoLogger;
 
 /**
  * The root logger: JSON lines on standard error, so that a command's own line on standard output stays clean.
- * Written synchronously: a worker transport would lose the last lines at exit. The level is `info` until the parsed
- * setting is known, see {@link setLogLevel}.
+ * Written synchronously: a worker transport would lose the last lines at exit. A LOG_LEVEL that is none counts as `info`
+ * here: the settings refuse it, with a message.
  */
 export const rootLogger: Logger = pino(
-  { base: { pid: process.pid }, level: 'info', timestamp: pino.stdTimeFunctions.isoTime },
+  {
+    base: { pid: process.pid },
+    level: LOG_LEVELS.find((level) => level === process.env['LOG_LEVEL']) ?? 'info',
+    timestamp: pino.stdTimeFunctions.isoTime,
+  },
   destination({ dest: 2, sync: true }),
 );
 

@@ -20,6 +20,6 @@ export function addHealthRoutes(app: FastifyInstance, readiness: () => Readiness
     const isReady = Object.values(dependencies).every((each) => each.ok);
     return reply
       .code(isReady ? 200 : 503)
-      .send({ status: isReady ? 'ready' : 'not ready', dependencies, durabilityWarnings });
+      .send({ status: isReady ? 'ready' : 'not ready', dependencies, weaknesses: durabilityWarnings });
   });
 }

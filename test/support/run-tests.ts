@@ -8,12 +8,12 @@ import { findTestFiles } from './test-files.ts';
 
 /**
  * Usage: run-tests.ts [--no-stack] [PATTERN …]
- * Runs test files, each in a process of its own, on the stack's real Redis and TimescaleDB: two at a time, since most of
+ * Runs test files, each in a process of its own, on the stack's real Redis and TimescaleDB: three at a time, since most of
  * them wait more than they work, and then those that measure one after another.
  * The last line is `N passed, M failed`, with `, K skipped` when there are any.
  */
 const SLOW_TEST_MS = 2_000;
-const LANES = 2;
+const LANES = 3;
 /** Files that compare times: nothing else may run beside them. */
 const ALONE = ['test/bench/guard.test.ts', 'test/bad-input/strangers.test.ts', 'test/e2e/page-keeps-pace.test.ts'];
 
