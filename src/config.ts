@@ -150,8 +150,11 @@ export interface Config {
   readonly maxConnections: number;
   readonly maxUnauthenticatedPerAddress: number;
   readonly maxConnectingPerAddress: number;
+  readonly maxPlainSockets: number;
+  readonly maxPlainPerAddress: number;
   readonly maxHeaderBytes: number;
   readonly headersDeadlineMs: number;
+  readonly answerDeadlineMs: number;
   readonly maxFragments: number;
   readonly maxControlFrames: number;
   readonly metricsPort: number;
@@ -281,10 +284,31 @@ const SETTINGS: { readonly [Name in keyof Config]: Setting<Config[Name]> } = {
     1_000,
     1,
     1_000_000,
-    'open sockets of one address that have not sent a request',
+    'open sockets of one address that have not sent a request; one more cuts the oldest',
+  ),
+  maxPlainSockets: integer(
+    'MAX_PLAIN_SOCKETS',
+    4_000,
+    10,
+    1_000_000,
+    'open sockets that are no WebSocket, or not yet; one more cuts the oldest of the address with the most',
+  ),
+  maxPlainPerAddress: integer(
+    'MAX_PLAIN_PER_ADDRESS',
+    2_000,
+    1,
+    1_000_000,
+    'of those, sockets of one address; one more cuts its oldest',
   ),
   maxHeaderBytes: integer('MAX_HEADER_BYTES', 8 * KIB, KIB, 64 * KIB, 'largest header block of a request'),
   headersDeadlineMs: integer('HEADERS_DEADLINE_MS', 5_000, 100, HOUR_MS, 'time to send the header block'),
+  answerDeadlineMs: integer(
+    'ANSWER_DEADLINE_MS',
+    30_000,
+    100,
+    HOUR_MS,
+    'time in which a request is answered and its answer read',
+  ),
   maxFragments: integer('MAX_FRAGMENTS', 16, 1, 16_384, 'fragments one message may come in'),
   maxControlFrames: integer('MAX_CONTROL_FRAMES', 20, 1, 100_000, 'pings and pongs a second from one connection'),
   metricsPort: integer(

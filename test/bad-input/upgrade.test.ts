@@ -130,14 +130,29 @@ test('U25 more strangers of one address than may be: 429; whoever brings a token
   });
 });
 
-test('U25 more silent sockets of one address than may be: the next is cut', async () => {
-  const silent = await Promise.all(
-    Array.from({ length: 20 }, () => StrangerSocket.connect(subject.port, { localAddress: '127.8.8.8' })),
+test('U25 more silent sockets of one address than may be: the oldest are cut, and a feed gets in', async () => {
+  const silent: StrangerSocket[] = [];
+  for (let at = 0; at < 20; at++)
+    silent.push(await StrangerSocket.connect(subject.port, { localAddress: '127.8.8.8' }));
+  using late = await StrangerSocket.upgraded(subject.port, bearer('feed'), { localAddress: '127.8.8.8' });
+  assert.is(late.answers.status, 101);
+  await silent[0]?.until(({ isEnded }) => isEnded, HEADERS_DEADLINE_MS / 2);
+  assert.equal(
+    silent.map(({ answers }) => answers.isEnded),
+    silent.map((_, at) => at === 0),
   );
-  using late = await StrangerSocket.connect(subject.port, { localAddress: '127.8.8.8' });
-  assert.ok((await late.until(({ isEnded }) => isEnded, HEADERS_DEADLINE_MS / 2)).isEnded);
-  assert.not(silent.some((stranger) => stranger.answers.isEnded));
   for (const stranger of silent) stranger.socket.destroy();
+});
+
+test('U25 a flood of requests with bodies that never come: none stays open, and feeds come and go', async () => {
+  const post = 'POST / HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n';
+  const flood = await Promise.all(Array.from({ length: 300 }, () => StrangerSocket.connect(subject.port)));
+  for (const stranger of flood) stranger.send(post);
+  for (let feeds = 0; feeds < 3; feeds++) {
+    using feed = await StrangerSocket.upgraded(subject.port, bearer('feed'));
+    assert.is(feed.answers.status, 101);
+  }
+  await until('all are ended', () => flood.every(({ answers }) => answers.isEnded));
 });
 
 test('U27 a gateway that drains: 503', async () => {
