@@ -9,7 +9,7 @@ import { FileWatch } from './tokens/file-watch.ts';
 import { type JwtOptions, JwtVerifier, looksLikeJwt } from './tokens/jwt-verifier.ts';
 import { ANYONE, type Principal } from './tokens/principal.ts';
 import { type FileReading, TokenList } from './tokens/token-list.ts';
-import { parseTokenRows } from './tokens/token-rows.ts';
+import { parseTokenRows, type RefusedRow } from './tokens/token-rows.ts';
 
 export type { Principal } from './tokens/principal.ts';
 
@@ -58,8 +58,8 @@ export class AccessTokens implements Disposable {
   }
 
   /** Rows of the tokens file that are not valid. */
-  get refusedRows(): number {
-    return this.#list.refused.length;
+  get refused(): readonly RefusedRow[] {
+    return this.#list.refused;
   }
 
   /** State for `/readyz`, by dependency. */
@@ -124,6 +124,11 @@ export class AccessTokens implements Disposable {
       httpLogger.error({ cause }, phase === 'grace' ? UNREADABLE : LOCKED);
     }
     this.#announce();
+  }
+
+  /** Resolves when keys of JWTs that are being fetched have come, or have failed to; at once where there are none. */
+  async settled(): Promise<void> {
+    await this.#jwt?.settled();
   }
 
   [Symbol.dispose](): void {

@@ -151,7 +151,7 @@ test('--expires takes a date, or a time with a zone; the gateway takes the row',
   );
   assert.is(shape.parse(JSON.parse(other.stdout)).row.expires, '2999-06-01T10:00:00Z');
   using tokens = new AccessTokens(file);
-  assert.is(tokens.refusedRows, 0);
+  assert.is(tokens.refused.length, 0);
 });
 
 test('many at once: each is in the file or was refused', async () => {

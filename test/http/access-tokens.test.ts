@@ -120,7 +120,7 @@ test('a row that is mistyped refuses itself only: a token removed beside it is o
   tokens.reload();
   const names = ['gone', 'a', 'typo'].map((name) => tokens.principalOf(tokenOf(name))?.name);
   assert.equal(names, [undefined, 'a', undefined]);
-  assert.is(tokens.refusedRows, 1);
+  assert.is(tokens.refused.length, 1);
   assert.equal(tokens.health, { tokens: { ok: true, detail: '1 tokens; rows refused, see the log: 1' } });
   // The same file after a restart: one mistake must not keep the gateway down.
   using fresh = new AccessTokens(file);

@@ -97,6 +97,11 @@ export class JwtVerifier implements Disposable {
     }
   }
 
+  /** Resolves when keys that are being fetched have come, or have failed to. */
+  async settled(): Promise<void> {
+    await this.#keys.settled();
+  }
+
   [Symbol.dispose](): void {
     this.#keys[Symbol.dispose]();
   }
