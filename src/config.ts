@@ -174,6 +174,10 @@ export interface Config {
   readonly maxAuthMessageBytes: number;
   readonly maxFragments: number;
   readonly maxControlFrames: number;
+  readonly apiReadsPerToken: number;
+  readonly apiWaitingPerToken: number;
+  readonly apiWaiting: number;
+  readonly apiUnreadBytes: number;
   readonly metricsPort: number;
   readonly retentionDays: number;
   readonly drainMs: number;
@@ -381,6 +385,28 @@ const SETTINGS: { readonly [Name in keyof Config]: Setting<Config[Name]> } = {
   ),
   maxFragments: integer('MAX_FRAGMENTS', 16, 1, 16_384, 'fragments one message may come in'),
   maxControlFrames: integer('MAX_CONTROL_FRAMES', 20, 1, 100_000, 'pings and pongs a second from one connection'),
+  apiReadsPerToken: integer(
+    'API_READS_PER_TOKEN',
+    2,
+    1,
+    4,
+    'reads of the database at once for API requests of one token; of four in all',
+  ),
+  apiWaitingPerToken: integer(
+    'API_WAITING_PER_TOKEN',
+    1_000,
+    0,
+    100_000,
+    'API requests of one token that wait for one',
+  ),
+  apiWaiting: integer('API_WAITING', 4_000, 0, 1_000_000, 'API requests of all tokens that wait for one'),
+  apiUnreadBytes: integer(
+    'API_UNREAD_BYTES',
+    64 * MIB,
+    MIB,
+    4_096 * MIB,
+    'bytes of API answers that clients have not read; more cut the oldest',
+  ),
   metricsPort: integer(
     'METRICS_PORT',
     0,

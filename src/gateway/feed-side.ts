@@ -103,6 +103,7 @@ export class FeedSide implements AsyncDisposable {
   socketEndpoint(): SocketEndpoint {
     return {
       path: '/v1/feed',
+      kind: 'feed',
       defaultCodec: 'msgpack',
       maxMessageBytes: this.#config.maxFeedMessageBytes,
       allowsBrowsers: false,

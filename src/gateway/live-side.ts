@@ -86,6 +86,7 @@ export class LiveSide implements AsyncDisposable {
         this.#keeper.keep(socket, connection, admission);
       },
     };
+      kind: 'live',
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -5,14 +5,17 @@ import { httpLogger } from '../logger.ts';
 import { statusOf } from './api-errors.ts';
 import { isLoopbackHost } from './client-address.ts';
 import { assertDeadlines, createHardenedServer } from './hardened-server.ts';
+import { addSafeHeaders } from './safe-headers.ts';
 import { readTlsFiles, reloadTlsFiles } from './tls-files.ts';
 
 export interface HttpServerOptions {
   readonly tlsCert: string | undefined;
   readonly tlsKey: string | undefined;
   readonly trustProxy: boolean;
-  /** Undefined: the gateway is open to all that reach it. */
+  /** None of these three: the gateway is open to all that reach it. */
   readonly gatewayTokensFile?: string | undefined;
+  readonly jwtJwksUrl?: string | undefined;
+  readonly jwtKeyFile?: string | undefined;
   readonly maxHeaderBytes: number;
   readonly headersDeadlineMs: number;
   readonly answerDeadlineMs: number;
@@ -45,7 +48,9 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
   const { server } = app;
   app.addHook('onReady', async () => assertDeadlines(server, options));
   if (server instanceof TlsServer) reloadTlsFiles(server, options);
-  if (options.gatewayTokensFile === undefined && !trustProxy) refuseOtherHosts(app);
+  addSafeHeaders(app);
+  const isOpen = (options.gatewayTokensFile ?? options.jwtJwksUrl ?? options.jwtKeyFile) === undefined;
+  if (isOpen && !trustProxy) refuseOtherHosts(app);
   refuseBodies(app);
   app.setNotFoundHandler((request, reply) => {
     if (!SOCKET_PATHS.has(request.url.split('?', 1)[0] ?? '')) return reply.code(404).send({ error: 'not found' });

@@ -14,6 +14,9 @@ export interface PlainSocketLimits {
   readonly countsAddresses: boolean;
 }
 
+/** Event of a server, with the request: an upgrade is admitted, and counted elsewhere from now on. */
+export const ADMITTED = 'admitted';
+
 /** Order of displacement: the first state is cut first. */
 const STATES = ['connecting', 'idle', 'answering'] as const;
 type State = (typeof STATES)[number];
@@ -39,7 +42,7 @@ const SWEEP_MS = 500;
 /**
  * Bounds the sockets that speak plain HTTP or have not upgraded yet: they cost memory, and nothing authenticates them.
  * Displacement, not refusal: one more than may be cuts the oldest, so that whoever fills all of them keeps nobody out.
- * A WebSocket is counted no more from its upgrade on.
+ * A WebSocket is counted no more from its admission on.
  */
 export class PlainSockets {
   readonly #limits: PlainSocketLimits;
@@ -55,7 +58,8 @@ export class PlainSockets {
     server.prependListener('request', (request: IncomingMessage, response: ServerResponse) =>
       this.#onRequest(request, response),
     );
-    server.prependListener('upgrade', (request: IncomingMessage) => this.#forget(connectionKey(request.socket)));
+    server.prependListener('upgrade', (request: IncomingMessage) => this.#onUpgrade(request));
+    server.on(ADMITTED, (request: IncomingMessage) => this.#forget(connectionKey(request.socket)));
     const sweep = setInterval(() => this.#cutLate(Date.now()), SWEEP_MS).unref();
     server.once('close', () => clearInterval(sweep));
   }
@@ -90,6 +94,12 @@ export class PlainSockets {
       // One that is gone meanwhile is in no set.
       if (this.#answering.has(plain)) this.#enter(plain, plain.unanswered === 0 ? 'idle' : 'answering');
     });
+  }
+
+  /** Its answer is due like any other's, until it is admitted or refused. */
+  #onUpgrade(request: IncomingMessage): void {
+    const plain = this.#sockets.get(connectionKey(request.socket));
+    if (plain !== undefined) this.#enter(plain, 'answering');
   }
 
   #enter(plain: PlainSocket, state: State): void {

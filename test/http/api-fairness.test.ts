@@ -1,0 +1,141 @@
+import type { FastifyInstance } from 'fastify';
+import * as assert from 'uvu/assert';
+import { type Config, loadConfig } from '../../src/config.ts';
+import type { ApiQueries } from '../../src/http/api-ports.ts';
+import { addApiRoutes } from '../../src/http/api-routes.ts';
+import { createHttpServer } from '../../src/http/http-server.ts';
+import { ANYONE } from '../../src/http/tokens/principal.ts';
+import { setLogLevel } from '../../src/logger.ts';
+import { StrangerSocket } from '../bad-input/stranger-socket.ts';
+import { suite } from '../support/suite.ts';
+import { until } from '../support/test-market.ts';
+
+const READ_MS = 20;
+const CONNECTIONS = 4;
+
+const test = suite('fairness of the API', { timeoutMs: 20_000 });
+test.before(() => setLogLevel('silent'));
+
+/** A database with so many connections, first come first served; each read takes a while. */
+class SlowDatabase {
+  reads = 0;
+  readonly #lines: Array<Promise<void>> = Array.from({ length: CONNECTIONS }, () => Promise.resolve());
+  readonly #rows: number;
+
+  constructor(rows: number) {
+    this.#rows = rows;
+  }
+
+  readonly ticks: ApiQueries['ticks'] = async () => {
+    const line = this.reads % CONNECTIONS;
+    this.reads += 1;
+    const before = this.#lines[line];
+    this.#lines[line] = (async () => {
+      await before;
+      await new Promise((resolve) => setTimeout(resolve, READ_MS));
+    })();
+    await this.#lines[line];
+    const tick = { timeMicros: 1_700_000_000_000_000, price: 1, volume: 1 };
+    return { ticks: Array.from({ length: this.#rows }, () => tick), nextCursor: undefined };
+  };
+}
+
+interface Api {
+  readonly app: FastifyInstance;
+  readonly port: number;
+  readonly database: SlowDatabase;
+  readonly failures: string[];
+}
+
+/** Every token is good, and its own principal. */
+async function serve(env: Record<string, string> = {}, rows = 1): Promise<Api> {
+  const config: Config = loadConfig({ GATEWAY_TOKENS_FILE: 'tokens.json', ...env });
+  const database = new SlowDatabase(rows);
+  const never = (): Promise<never> => Promise.reject(new Error('not asked here'));
+  const app = createHttpServer(config);
+  const failures: string[] = [];
+  addApiRoutes(app, {
+    queries: { symbols: never, lastTicks: never, bars: never, ticks: database.ticks, top: never, board: never },
+    limits: config,
+    tokens: {
+      isOpen: false,
+      authenticate: (name) => (name === 'unknown' ? undefined : { ...ANYONE, name, mayWatch: () => name !== 'feed' }),
+    },
+    timeZone: 'UTC',
+    allowedOrigins: new Set(),
+    onAuthFailed: ({ endpoint, reason }) => failures.push(`${endpoint} ${reason}`),
+  });
+  const url = await app.listen({ host: '127.0.0.1', port: 0 });
+  return { app, port: Number(new URL(url).port), database, failures };
+}
+
+const requestOf = (token: string): string =>
+  `GET /api/ticks?symbol=COMI HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer ${token}\r\n\r\n`;
+
+async function latencyOf(port: number, token: string): Promise<{ status: number | undefined; ms: number }> {
+  using client = await StrangerSocket.connect(port);
+  const startedMs = performance.now();
+  client.send(requestOf(token));
+  const { status } = await client.until((answers) => answers.status !== undefined);
+  return { status, ms: performance.now() - startedMs };
+}
+
+test('one token pipelines 800 heavy reads: another is answered as if it were alone', async () => {
+  const { app, port, database } = await serve();
+  const greedy = await Promise.all(Array.from({ length: 50 }, () => StrangerSocket.connect(port)));
+  for (const each of greedy) each.send(requestOf('greedy').repeat(16));
+  await until('it is at work', () => database.reads > 2);
+  for (let at = 0; at < 3; at++) {
+    const { status, ms } = await latencyOf(port, 'modest');
+    assert.is(status, 200);
+    assert.ok(ms < READ_MS * 12, `${ms} ms`);
+  }
+  for (const each of greedy) each.socket.destroy();
+  await until('those of the greedy one are not read any more', async () => {
+    const before = database.reads;
+    await new Promise((resolve) => setTimeout(resolve, READ_MS * 5));
+    return database.reads === before;
+  });
+  assert.ok(database.reads < 300, `${database.reads} reads`);
+  await app.close();
+});
+
+test('more in line than a token may have: 429 with Retry-After; another token is answered', async () => {
+  const { app, port } = await serve({ API_WAITING_PER_TOKEN: '3' });
+  const crowd = await Promise.all(Array.from({ length: 10 }, () => StrangerSocket.connect(port)));
+  for (const each of crowd) each.send(requestOf('greedy'));
+  const answers = await Promise.all(crowd.map((each) => each.until(({ status }) => status !== undefined)));
+  const refused = answers.filter(({ status }) => status === 429);
+  assert.is(refused.length, 5);
+  assert.match(refused[0]?.headers.get('retry-after') ?? '', /^\d+$/);
+  assert.is(answers.filter(({ status }) => status === 200).length, 5);
+  assert.is((await latencyOf(port, 'modest')).status, 200);
+  for (const each of crowd) each.socket.destroy();
+  await app.close();
+});
+
+test('answers that nobody reads: beyond the bound of bytes the oldest are cut, and the one who reads is answered', async () => {
+  const { app, port } = await serve({ API_UNREAD_BYTES: String(2 ** 20) }, 100_000);
+  const deaf = await Promise.all(Array.from({ length: 4 }, () => StrangerSocket.connect(port)));
+  for (const each of deaf) {
+    each.socket.pause();
+    each.send(requestOf('deaf'));
+  }
+  await until('all but the last are cut', async () => (await connectionsOf(app)) <= 1, 10_000);
+  assert.is((await latencyOf(port, 'modest')).status, 200);
+  for (const each of deaf) each.socket.destroy();
+  await app.close();
+});
+
+test('failed authentications are told with their reason', async () => {
+  const { app, port, failures } = await serve();
+  assert.is((await latencyOf(port, 'unknown')).status, 401);
+  assert.is((await latencyOf(port, 'feed')).status, 403);
+  assert.is((await fetch(`http://127.0.0.1:${port}/api/ticks?symbol=COMI`)).status, 401);
+  assert.equal(failures, ['api unknown_token', 'api no_role', 'api no_token']);
+  await app.close();
+});
+
+function connectionsOf(app: FastifyInstance): Promise<number> {
+  return new Promise((resolve) => app.server.getConnections((_error, count) => resolve(count)));
+}
