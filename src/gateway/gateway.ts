@@ -52,7 +52,7 @@ const LAST_FLUSH_MS = 300;
  */
 export async function startGateway(config: Config): Promise<Gateway> {
   setLogLevel(config.logLevel);
-  const tokens = new AccessTokens(config.gatewayTokensFile);
+  const tokens = new AccessTokens(config.gatewayTokensFile, accessOptions(config));
   refuseOpenDoor(config, tokens);
   const gateway = new RunningGateway(config, tokens);
   try {
@@ -187,6 +187,7 @@ class RunningGateway implements Gateway {
         detail: this.#database.isUp ? 'answers' : 'does not answer; open feeds go on into the buffer',
       },
     };
+    Object.assign(dependencies, this.#tokens.health);
     const state = this.#flusher?.state;
     if (state !== undefined) {
       dependencies['flush'] = {
@@ -250,6 +251,7 @@ class RunningGateway implements Gateway {
       }),
       dependencies: () =>
         Object.fromEntries(Object.entries(this.readiness().dependencies).map(([name, { ok }]) => [name, ok])),
+      refusedTokens: () => (this.#tokens.isOpen ? undefined : this.#tokens.refused.length),
       buffer: () => readWaitingTicks(this.#write, this.#keys),
     });
   }
@@ -271,6 +273,6 @@ class RunningGateway implements Gateway {
 function refuseOpenDoor(config: Config, tokens: AccessTokens): void {
   if (!tokens.isOpen || isLoopbackName(config.gatewayHost)) return;
   throw new UsageError(`GATEWAY_HOST is ${config.gatewayHost} and there are no tokens: anybody could publish`, {
-    remedy: 'set GATEWAY_TOKENS_FILE (tickgate token makes its rows), or listen on 127.0.0.1',
+    remedy: 'set GATEWAY_TOKENS_FILE (tickgate token makes its rows) or JWT_JWKS_URL, or listen on 127.0.0.1',
   });
 }

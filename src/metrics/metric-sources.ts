@@ -23,7 +23,7 @@ export interface MetricSources {
   /** Whether each thing the process depends on is well. */
   dependencies?(): Readonly<Record<string, boolean>>;
   /** Rows of the tokens file that are not valid. */
-  refusedTokens?(): number;
+  refusedTokens?(): number | undefined;
   /** Ticks in the buffer that no flush has committed. Where it rejects the numbers are left out. */
   buffer?(): Promise<BufferBacklog>;
 }

@@ -197,7 +197,9 @@ function causeOf(error: unknown): string {
   if (error instanceof Error && 'code' in error && typeof error.code === 'string' && 'syscall' in error) {
     return error.code;
   }
-  return describeError(error);
+  // `fetch` keeps the reason, such as a name that is not known or a certificate, in the cause.
+  const inner = error instanceof Error ? error.cause : undefined;
+  return inner instanceof Error ? `${describeError(error)}: ${describeError(inner)}` : describeError(error);
 }
 
 function cannotUse(setting: string, cause: string): UsageError {
