@@ -19,6 +19,8 @@ const profile = (filter = EVERYTHING, changes: Partial<DeliveryProfile> = {}): D
 const naming = (groups: SubscriberGroups<string>, symbol: string): string[][] =>
   groups.of(symbol).map(({ members }) => [...members]);
 
+const sorted = (members: readonly string[][]): string[] => members.map((each) => each.join('+')).sort();
+
 const ofAll = (groups: SubscriberGroups<string>): string[][] => [...groups.ofAll].map(({ members }) => [...members]);
 
 test('equal profiles are one group, whatever the order of their symbols', () => {
@@ -139,18 +141,18 @@ test('groups that changed into equal ones are one again when the changes have en
   const [a, b] = [new Changing(groups, 'a', NAMES), new Changing(groups, 'b', NAMES)];
   b.delete('S1');
   b.add('S1');
-  assert.equal(naming(groups, 'S1').sort(), [['a'], ['b']]);
+  assert.equal(sorted(naming(groups, 'S1')), ['a', 'b']);
   groups.mergeEqual(1_000);
-  assert.equal(naming(groups, 'S1').sort(), [['a'], ['b']], 'it may change again');
+  assert.equal(sorted(naming(groups, 'S1')), ['a', 'b'], 'it may change again');
   flushed.length = 0;
   groups.mergeEqual(1_000);
   assert.equal(naming(groups, 'S1'), [['a', 'b']]);
   assert.equal(flushed.sort(), ['a', 'b'], 'pending ticks go to the members before');
   a.delete('S2');
-  assert.equal([naming(groups, 'S2'), naming(groups, 'S1').sort()], [[['b']], [['a'], ['b']]]);
+  assert.equal([naming(groups, 'S2'), sorted(naming(groups, 'S1'))], [[['b']], ['a', 'b']]);
   b.delete('S2');
   for (let round = 0; round < 2; round++) groups.mergeEqual(1_000);
-  assert.equal([naming(groups, 'S2'), naming(groups, 'S1').map((group) => group.sort())], [[], [['a', 'b']]]);
+  assert.equal([naming(groups, 'S2').length, naming(groups, 'S1').map(({ length }) => length)], [0, [2]]);
 });
 
 test('any changes of any members: each is named exactly by its own names, and equal ones end in one group', () => {
