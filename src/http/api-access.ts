@@ -1,7 +1,6 @@
 import type { FastifyRequest } from 'fastify';
 import type { AccessTokens, Authentication, Principal } from './access-tokens.ts';
 import type { AuthFailure } from './auth-failures.ts';
-import { addressKey } from './client-address.ts';
 import { bearerToken } from './bearer-token.ts';
 
 export interface ApiHints {
@@ -37,23 +36,21 @@ type Tokens = Pick<AccessTokens, 'isOpen' | 'authenticate'>;
 export async function authenticate(
   request: FastifyRequest,
   tokens: Tokens,
-  onFailed?: (failure: AuthFailure) => void,
+  onFailed: (reason: AuthFailure['reason']) => void,
 ): Promise<Principal> {
   const principal = await verdictOf(request, tokens);
   if (principal === 'not-now') {
     throw new ApiRefusal(503, 'tokens cannot be checked now', { remedy: 'ask again in a few seconds' });
   }
-  const fail = (reason: AuthFailure['reason']): void =>
-    onFailed?.({ endpoint: 'api', reason, address: addressKey(request.ip) });
   if (principal === undefined) {
     const isGiven = bearerToken(request.headers.authorization) !== undefined;
-    fail(isGiven ? 'unknown_token' : 'no_token');
+    onFailed(isGiven ? 'unknown_token' : 'no_token');
     throw new ApiRefusal(401, isGiven ? 'the token is not known' : 'a token is needed', {
       remedy: 'send the header Authorization: Bearer <token>',
     });
   }
   if (!principal.mayWatch()) {
-    fail('no_role');
+    onFailed('no_role');
     throw new ApiRefusal(403, 'this token may not read', {
       remedy: 'its row in the tokens file, or its JWT, needs the role live',
     });

@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { AccessTokens } from './access-tokens.ts';
 import type { ApiLimits } from './api-ports.ts';
-import { addressKey } from './client-address.ts';
+import { addressKey, clientAddress } from './client-address.ts';
 import { ReadQueue } from './read-queue.ts';
 import { UnreadAnswers } from './unread-answers.ts';
 
@@ -12,9 +12,11 @@ const MAX_READS = 4;
 export class FairReads {
   readonly #tokens: Pick<AccessTokens, 'isOpen'>;
   readonly #queue: ReadQueue;
+  readonly #trustProxy: boolean;
 
   constructor(tokens: Pick<AccessTokens, 'isOpen'>, limits: ApiLimits) {
     this.#tokens = tokens;
+    this.#trustProxy = limits.trustProxy;
     this.#queue = new ReadQueue({
       maxReads: MAX_READS,
       maxReadsPerOwner: limits.apiReadsPerToken,
@@ -25,7 +27,8 @@ export class FairReads {
 
   /** @throws {ApiRefusal} 429 or 503 when too many are waiting */
   run<Answer>(request: FastifyRequest, read: () => Promise<Answer>): Promise<Answer> {
-    const owner = this.#tokens.isOpen ? addressKey(request.ip) : (request.principal?.name ?? '');
+    const { isOpen } = this.#tokens;
+    const owner = isOpen ? addressKey(clientAddress(request.raw, this.#trustProxy)) : (request.principal?.name ?? '');
     return this.#queue.run(owner, () => request.raw.socket.destroyed, read);
   }
 }

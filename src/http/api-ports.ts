@@ -58,6 +58,7 @@ export interface ApiQueries {
 }
 
 export interface ApiLimits {
+  readonly trustProxy: boolean;
   /** Reads of one token at once, and such that wait: of one token, and of all. Without tokens, of one address. */
   readonly apiReadsPerToken: number;
   readonly apiWaitingPerToken: number;

@@ -34,6 +34,7 @@ import {
   ticksRequest,
   topRequest,
 } from './api-requests.ts';
+import { addressKey, clientAddress } from './client-address.ts';
 import { addOpenapi } from './openapi.ts';
 
 const COMPRESS_FROM_BYTES = 1_024;
@@ -86,7 +87,10 @@ async function prepare(
   }
   api.addHook('onRequest', async (request) => {
     if (request.is404 || request.routeOptions.config.isPublic === true) return;
-    request.principal = await authenticate(request, tokens, onAuthFailed);
+    request.principal = await authenticate(request, tokens, (reason) => {
+      const address = addressKey(clientAddress(request.raw, limits.trustProxy));
+      onAuthFailed?.({ endpoint: 'api', reason, address });
+    });
   });
   boundUnreadAnswers(api, limits.apiUnreadBytes);
   await api.register(etag, { weak: true });

@@ -63,7 +63,7 @@ async function serve(env: Record<string, string> = {}, rows = 1): Promise<Api> {
     },
     timeZone: 'UTC',
     allowedOrigins: new Set(),
-    onAuthFailed: ({ endpoint, reason }) => failures.push(`${endpoint} ${reason}`),
+    onAuthFailed: ({ endpoint, reason, address }) => failures.push(`${endpoint} ${reason} ${address}`),
   });
   const url = await app.listen({ host: '127.0.0.1', port: 0 });
   return { app, port: Number(new URL(url).port), database, failures };
@@ -132,7 +132,15 @@ test('failed authentications are told with their reason', async () => {
   assert.is((await latencyOf(port, 'unknown')).status, 401);
   assert.is((await latencyOf(port, 'feed')).status, 403);
   assert.is((await fetch(`http://127.0.0.1:${port}/api/ticks?symbol=COMI`)).status, 401);
-  assert.equal(failures, ['api unknown_token', 'api no_role', 'api no_token']);
+  assert.equal(failures, ['api unknown_token 127.0.0.1', 'api no_role 127.0.0.1', 'api no_token 127.0.0.1']);
+  await app.close();
+});
+
+test('behind a proxy an address is the one that the proxy added, not what the client says of itself', async () => {
+  const { app, port, failures } = await serve({ TRUST_PROXY: 'true' });
+  const headers = { 'X-Forwarded-For': '203.0.113.9, 192.0.2.1' };
+  assert.is((await fetch(`http://127.0.0.1:${port}/api/ticks?symbol=COMI`, { headers })).status, 401);
+  assert.equal(failures, ['api no_token 192.0.2.1']);
   await app.close();
 });
 
