@@ -50,8 +50,13 @@ export function jwksOf(...keys: readonly TestKey[]): string {
   return JSON.stringify({ keys: keys.map(({ jwk }) => jwk) });
 }
 
+/** One for all, since it takes long to make. */
+let rsaPair: ReturnType<typeof pairFor> | undefined;
+
 function pairFor(alg: string): { readonly privateKey: KeyObject; readonly publicKey: KeyObject } {
-  if (alg.startsWith('RS') || alg.startsWith('PS')) return generateKeyPairSync('rsa', { modulusLength: 2_048 });
+  if (alg.startsWith('RS') || alg.startsWith('PS')) {
+    return (rsaPair ??= generateKeyPairSync('rsa', { modulusLength: 2_048 }));
+  }
   if (alg === 'EdDSA') return generateKeyPairSync('ed25519');
   const curves: Readonly<Record<string, string>> = { ES256: 'P-256', ES384: 'P-384', ES512: 'P-521' };
   return generateKeyPairSync('ec', { namedCurve: curves[alg] ?? 'P-256' });
