@@ -41,6 +41,15 @@ test('messages behind it wait, in order, and reading is paused meanwhile', async
   assert.is(subject.opener.opens.length, 1, 'the open behind it is taken');
 });
 
+test('what waits behind it is taken in the order in which it came', async () => {
+  const { subject, answered } = authenticating();
+  subject.say({ action: 'auth', token: 'again' });
+  subject.say({ action: 'open', feed: 'forbidden' });
+  await answered(PUBLISHER);
+  const codes = subject.hear().map((reply) => new Map(Object.entries(reply ?? {})).get('code'));
+  assert.equal(codes, [undefined, 403, 409]);
+});
+
 test('one that is not good ends with 4500, and nothing behind it is taken', async () => {
   const { subject, answered, count } = authenticating();
   subject.say({ action: 'open', feed: 'egx' });
