@@ -3,6 +3,7 @@ import { Command, CommanderError } from 'commander';
 import { registerCommands } from './commands/catalog.ts';
 import { translateLegacyFlags } from './commands/legacy-flags.ts';
 import { describeSettings, loadLogLevel } from './config.ts';
+import { safeLines } from './base/safe-text.ts';
 import { describeError, TickgateError } from './errors.ts';
 import { QUIET_LOG_LEVEL, rootLogger, setLogLevel } from './logger.ts';
 import { PACKAGE_VERSION } from './package-version.ts';
@@ -38,11 +39,11 @@ async function main(argv: readonly string[]): Promise<number> {
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : USAGE_EXIT_CODE;
     if (error instanceof TickgateError) {
-      process.stderr.write(`tickgate: ${error.message}. Remedy: ${error.remedy}\n`);
+      process.stderr.write(safeLines(`tickgate: ${error.message}. Remedy: ${error.remedy}\n`));
       return error.exitCode;
     }
     rootLogger.error({ err: error }, 'unexpected error');
-    process.stderr.write(`tickgate: ${describeError(error)}\n`);
+    process.stderr.write(safeLines(`tickgate: ${describeError(error)}\n`));
     return 1;
   }
 }

@@ -119,6 +119,17 @@ export interface Config {
   readonly gatewayHost: string;
   readonly gatewayPort: number;
   readonly gatewayTokensFile: string | undefined;
+  readonly gatewayTokensGraceMs: number;
+  readonly jwtJwksUrl: string | undefined;
+  readonly jwtKeyFile: string | undefined;
+  readonly jwtIssuer: string | undefined;
+  readonly jwtAudience: string | undefined;
+  readonly jwtNameClaim: string;
+  readonly jwtRolesClaim: string;
+  readonly jwtFeedsClaim: string | undefined;
+  readonly jwtSymbolsClaim: string | undefined;
+  readonly jwtClockToleranceMs: number;
+  readonly jwtKeysMaxAgeMs: number;
   readonly tickgateToken: string | undefined;
   readonly tlsCert: string | undefined;
   readonly tlsKey: string | undefined;
@@ -147,14 +158,27 @@ export interface Config {
   readonly liveQueueBytes: number;
   readonly liveSlowMs: number;
   readonly liveMaxSymbols: number;
+  readonly liveMaxFeeds: number;
   readonly liveCoalesceMs: number;
+  readonly liveTurnMs: number;
+  readonly liveCatchUps: number;
   readonly maxConnections: number;
+  readonly feedReservePercent: number;
+  readonly tokenSharePercent: number;
   readonly maxUnauthenticatedPerAddress: number;
   readonly maxConnectingPerAddress: number;
+  readonly maxPlainSockets: number;
+  readonly maxPlainPerAddress: number;
   readonly maxHeaderBytes: number;
   readonly headersDeadlineMs: number;
+  readonly answerDeadlineMs: number;
+  readonly maxAuthMessageBytes: number;
   readonly maxFragments: number;
   readonly maxControlFrames: number;
+  readonly apiReadsPerToken: number;
+  readonly apiWaitingPerToken: number;
+  readonly apiWaiting: number;
+  readonly apiUnreadBytes: number;
   readonly metricsPort: number;
   readonly retentionDays: number;
   readonly drainMs: number;
@@ -182,6 +206,35 @@ const SETTINGS: { readonly [Name in keyof Config]: Setting<Config[Name]> } = {
   gatewayHost: text('GATEWAY_HOST', '127.0.0.1', 'address the gateway listens on; other than loopback needs tokens'),
   gatewayPort: integer('GATEWAY_PORT', 8080, 0, 65_535, 'port the gateway listens on; 0 takes a free one'),
   gatewayTokensFile: optionalText('GATEWAY_TOKENS_FILE', 'JSON file with token hashes, roles, feeds and symbols'),
+  gatewayTokensGraceMs: integer(
+    'GATEWAY_TOKENS_GRACE_MS',
+    10_000,
+    0,
+    HOUR_MS,
+    'how long the last good rows count while the tokens file cannot be used; then nobody gets in',
+  ),
+  jwtJwksUrl: optionalText('JWT_JWKS_URL', 'keys (JWKS) of the issuer of JWTs, by https: or file:'),
+  jwtKeyFile: optionalText('JWT_KEY_FILE', 'public key of the issuer (PEM, JWK or JWKS), instead of JWT_JWKS_URL'),
+  jwtIssuer: optionalText('JWT_ISSUER', 'issuer that a JWT must name (iss)'),
+  jwtAudience: optionalText('JWT_AUDIENCE', 'audience that a JWT must name (aud)'),
+  jwtNameClaim: text('JWT_NAME_CLAIM', 'sub', 'claim with the name; a dotted one reaches into objects'),
+  jwtRolesClaim: text('JWT_ROLES_CLAIM', 'roles', 'claim with the roles: feed, live, or with tickgate: before them'),
+  jwtFeedsClaim: optionalText('JWT_FEEDS_CLAIM', 'claim with the feeds it may publish; unset: every feed'),
+  jwtSymbolsClaim: optionalText('JWT_SYMBOLS_CLAIM', 'claim with the symbols it may see; unset: every symbol'),
+  jwtClockToleranceMs: integer(
+    'JWT_CLOCK_TOLERANCE_MS',
+    5_000,
+    0,
+    300_000,
+    'allowance for clocks that differ, on exp and nbf of a JWT',
+  ),
+  jwtKeysMaxAgeMs: integer(
+    'JWT_KEYS_MAX_AGE_MS',
+    HOUR_MS,
+    60_000,
+    24 * HOUR_MS,
+    'how long the last keys count while JWT_JWKS_URL cannot be fetched; then no JWT is taken',
+  ),
   tickgateToken: optionalText('TICKGATE_TOKEN', 'token with which commands speak to a gateway', true),
   tlsCert: optionalText('TLS_CERT', 'certificate file (PEM): the gateway speaks TLS'),
   tlsKey: optionalText('TLS_KEY', 'key file (PEM) of the certificate'),
@@ -268,8 +321,25 @@ const SETTINGS: { readonly [Name in keyof Config]: Setting<Config[Name]> } = {
   ),
   liveSlowMs: integer('LIVE_SLOW_MS', 5_000, 100, HOUR_MS, 'a dashboard whose queue stays full so long is closed'),
   liveMaxSymbols: integer('LIVE_MAX_SYMBOLS', 512, 1, 100_000, 'symbols a dashboard may name; * counts as none'),
+  liveMaxFeeds: integer('LIVE_MAX_FEEDS', 100, 1, 100_000, 'feeds a dashboard may name; * counts as none'),
   liveCoalesceMs: integer('LIVE_COALESCE_MS', 9, 0, 1_000, 'longest time live ticks are gathered under load'),
+  liveTurnMs: integer(
+    'LIVE_TURN_MS',
+    4,
+    1,
+    1_000,
+    'longest time that requests and catch-ups of dashboards take in one turn of the event loop',
+  ),
+  liveCatchUps: integer('LIVE_CATCH_UPS', 16, 1, 10_000, 'dashboards that catch up at once; others wait in line'),
   maxConnections: integer('MAX_CONNECTIONS', 10_000, 1, 1_000_000, 'open sockets'),
+  feedReservePercent: integer('FEED_RESERVE_PERCENT', 10, 0, 90, 'percent of them that only feeds may take'),
+  tokenSharePercent: integer(
+    'TOKEN_SHARE_PERCENT',
+    50,
+    1,
+    100,
+    'percent of them, and of the reserve for feeds, that one token may take',
+  ),
   maxUnauthenticatedPerAddress: integer(
     'MAX_UNAUTHENTICATED_PER_ADDRESS',
     50,
@@ -282,12 +352,62 @@ const SETTINGS: { readonly [Name in keyof Config]: Setting<Config[Name]> } = {
     1_000,
     1,
     1_000_000,
-    'open sockets of one address that have not sent a request',
+    'open sockets of one address that have not sent a request; one more cuts the oldest',
+  ),
+  maxPlainSockets: integer(
+    'MAX_PLAIN_SOCKETS',
+    4_000,
+    10,
+    1_000_000,
+    'open sockets that are no WebSocket, or not yet; one more cuts the oldest of the address with the most',
+  ),
+  maxPlainPerAddress: integer(
+    'MAX_PLAIN_PER_ADDRESS',
+    2_000,
+    1,
+    1_000_000,
+    'of those, sockets of one address; one more cuts its oldest',
   ),
   maxHeaderBytes: integer('MAX_HEADER_BYTES', 8 * KIB, KIB, 64 * KIB, 'largest header block of a request'),
   headersDeadlineMs: integer('HEADERS_DEADLINE_MS', 5_000, 100, HOUR_MS, 'time to send the header block'),
+  answerDeadlineMs: integer(
+    'ANSWER_DEADLINE_MS',
+    30_000,
+    100,
+    HOUR_MS,
+    'time in which a request is answered and its answer read',
+  ),
+  maxAuthMessageBytes: integer(
+    'MAX_AUTH_MESSAGE_BYTES',
+    4_608,
+    256,
+    64 * KIB,
+    'largest message before authentication; four times as many bytes in all',
+  ),
   maxFragments: integer('MAX_FRAGMENTS', 16, 1, 16_384, 'fragments one message may come in'),
   maxControlFrames: integer('MAX_CONTROL_FRAMES', 20, 1, 100_000, 'pings and pongs a second from one connection'),
+  apiReadsPerToken: integer(
+    'API_READS_PER_TOKEN',
+    2,
+    1,
+    4,
+    'reads of the database at once for API requests of one token; of four in all',
+  ),
+  apiWaitingPerToken: integer(
+    'API_WAITING_PER_TOKEN',
+    1_000,
+    0,
+    100_000,
+    'API requests of one token that wait for one',
+  ),
+  apiWaiting: integer('API_WAITING', 4_000, 0, 1_000_000, 'API requests of all tokens that wait for one'),
+  apiUnreadBytes: integer(
+    'API_UNREAD_BYTES',
+    64 * MIB,
+    MIB,
+    4_096 * MIB,
+    'bytes of API answers that clients have not read; more cut the oldest',
+  ),
   metricsPort: integer(
     'METRICS_PORT',
     0,

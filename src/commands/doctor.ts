@@ -6,8 +6,8 @@ import { RedisLink } from '../buffer/redis-link.ts';
 import { describeRedisAddress, redisDatabase, redisOptions } from '../buffer/redis-options.ts';
 import { loadConfig, type Config } from '../config.ts';
 import { describeError } from '../errors.ts';
-import { isLoopbackName } from '../http/client-address.ts';
 import { diagnoseStore, failed, type Finding } from '../store/diagnose-store.ts';
+import { diagnoseAccess } from './diagnose-access.ts';
 import { print } from './terminal.ts';
 
 const REDIS_TIMEOUT_MS = 5_000;
@@ -22,8 +22,12 @@ export function registerDoctor(program: Command): void {
     )
     .action(async (_options: unknown, command: Command) => {
       const config = loadConfig(process.env);
-      const [redis, store] = await Promise.all([diagnoseRedis(config), diagnoseStore(config)]);
-      const findings = [...diagnoseSettings(config), ...redis, ...store];
+      const [access, redis, store] = await Promise.all([
+        diagnoseAccess(config),
+        diagnoseRedis(config),
+        diagnoseStore(config),
+      ]);
+      const findings = [...diagnoseSettings(config), ...access, ...redis, ...store];
       const isFailed = findings.some((finding) => finding.state === 'fail');
       if (isFailed) process.exitCode = 1;
       print(command, describe(findings), { ok: !isFailed, findings });
@@ -45,7 +49,6 @@ function describe(findings: readonly Finding[]): string {
 function diagnoseSettings(config: Config): readonly Finding[] {
   const findings: Finding[] = [];
   const files = {
-    GATEWAY_TOKENS_FILE: config.gatewayTokensFile,
     TLS_CERT: config.tlsCert,
     TLS_KEY: config.tlsKey,
     REDIS_CA: config.redisCa,
@@ -70,14 +73,6 @@ function diagnoseSettings(config: Config): readonly Finding[] {
       state: 'fail',
       finding: 'only one of TLS_CERT and TLS_KEY is set',
       remedy: 'set both, or none',
-    });
-  }
-  if (!isLoopbackName(config.gatewayHost) && config.gatewayTokensFile === undefined) {
-    findings.push({
-      name: 'gateway',
-      state: 'fail',
-      finding: `GATEWAY_HOST is ${config.gatewayHost} and nobody needs a token`,
-      remedy: 'set GATEWAY_TOKENS_FILE, or GATEWAY_HOST=127.0.0.1',
     });
   }
   if (findings.length === 0)

@@ -2,8 +2,9 @@ import type { Command } from 'commander';
 import { LiveClosedError } from '../../clients/live/live-link.ts';
 import { nodeLiveClient } from '../../clients/live/node-live-client.ts';
 import { loadConfig } from '../config.ts';
+import { safeJson, safeText } from '../base/safe-text.ts';
 import { StoreUnavailableError, UsageError } from '../errors.ts';
-import { formatMicros, isSymbol } from '../market/tick.ts';
+import { formatMicros, isSymbol, MAX_SYMBOL_LENGTH } from '../market/tick.ts';
 import { gatewayUrl } from './gateway-url.ts';
 import { isJsonAsked, untilSignal } from './terminal.ts';
 
@@ -31,7 +32,8 @@ export function registerTail(program: Command): void {
         token: config.tickgateToken,
         mode: options.latest === true ? 'latest' : 'all',
         snapshot: true,
-        onGap: (gap) => process.stderr.write(`gap: ${gap.dropped ?? 'some'} ticks did not come (${gap.reason})\n`),
+        onGap: (gap) =>
+          process.stderr.write(`gap: ${gap.dropped ?? 'some'} ticks did not come (${safeText(gap.reason)})\n`),
         onState: (state) => process.stderr.write(`${state}\n`),
         onStale: () => process.stderr.write('nothing is heard from the gateway\n'),
       });
@@ -41,13 +43,13 @@ export function registerTail(program: Command): void {
           const time = formatMicros(tick.timeMicros);
           process.stdout.write(
             asJson
-              ? `${JSON.stringify({ ...tick, time })}\n`
-              : `${time}  ${tick.symbol.padEnd(10)} ${String(tick.price).padStart(12)} ${String(tick.volume ?? '').padStart(12)}${tick.isSnapshot ? '  last' : ''}\n`,
+              ? `${safeJson(JSON.stringify({ ...tick, time }))}\n`
+              : `${time}  ${safeText(tick.symbol, MAX_SYMBOL_LENGTH).padEnd(10)} ${String(tick.price).padStart(12)} ${String(tick.volume ?? '').padStart(12)}${tick.isSnapshot ? '  last' : ''}\n`,
           );
         }
       } catch (error) {
         if (!(error instanceof LiveClosedError)) throw error;
-        throw new StoreUnavailableError(`the gateway ended the connection: ${error.message}`, {
+        throw new StoreUnavailableError(`the gateway ended the connection: ${safeText(error.message)}`, {
           remedy: 'set TICKGATE_TOKEN to a token with the role live',
           cause: error,
         });

@@ -1,8 +1,9 @@
 import type { Command } from 'commander';
+import { safeJson, safeLines } from '../base/safe-text.ts';
 
-/** Writes a command's result: one clear line, or with `--json` one JSON object. */
+/** Writes a command's result: one clear line, or with `--json` one JSON object; safe for a terminal, whatever names it holds. */
 export function print(command: Command, line: string, json: object): void {
-  process.stdout.write(`${isJsonAsked(command) ? JSON.stringify(json) : line}\n`);
+  process.stdout.write(`${isJsonAsked(command) ? safeJson(JSON.stringify(json)) : safeLines(line)}\n`);
 }
 
 /** Whether the command was given `--json`. */

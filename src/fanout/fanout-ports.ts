@@ -31,6 +31,9 @@ export interface LiveSocket {
   readonly bufferedAmount: number;
   /** Writes a pre-built frame, which may be shared by many sockets and must not change. */
   sendFrame(frame: Buffer): void;
+  /** Reads nothing more from the peer, but what has been read, until {@link resume}. */
+  pause(): void;
+  resume(): void;
   close(code: number, reason: string): void;
   /** Cuts without waiting for the peer. */
   terminate(): void;

@@ -3,6 +3,7 @@ import { describeError } from '../errors.ts';
 import { fanoutLogger } from '../logger.ts';
 import { LastPrices } from '../market/last-prices.ts';
 import type { MinuteBar } from '../market/minute-bar.ts';
+import type { SymbolFilter } from '../market/symbol-filter.ts';
 import type { SymbolTable } from '../market/symbol-table.ts';
 import { TickColumns } from '../market/tick-columns.ts';
 import type { CodecName } from '../protocol/version.ts';
@@ -111,10 +112,11 @@ export class LastPriceBoard implements Disposable {
     }
   }
 
-  /** Frames with the last tick of each symbol that `wants`. */
-  snapshot(codec: CodecName, wants: (symbol: string) => boolean): Buffer[] {
+  /** Frames with the last tick of each symbol of the filter. */
+  snapshot(codec: CodecName, filter: Pick<SymbolFilter, 'isAll' | 'names'>): Buffer[] {
     const fragments = new FragmentBuffer(codec);
-    for (const tick of this.#prices.select(wants)) fragments.writeTick(fragments.slots, 'last', tick);
+    const ticks = filter.isAll ? this.#prices.all() : this.#prices.of(filter.names);
+    for (const tick of ticks) fragments.writeTick(fragments.slots, 'last', tick);
     return fragments.allFrames(MAX_SNAPSHOT_TICKS).map(({ bytes }) => bytes);
   }
 

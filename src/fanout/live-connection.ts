@@ -1,54 +1,30 @@
 import { type Clock, SYSTEM_CLOCK } from '../base/clock.ts';
+import { HeldMessages } from '../base/held-messages.ts';
 import { randomId } from '../base/random-id.ts';
-import { TokenBucket } from '../base/token-bucket.ts';
 import { fanoutLogger } from '../logger.ts';
 import { BadFrameError } from '../market/bad-frame-error.ts';
-import { filterKey, isEmptyFilter, NO_SYMBOLS, passesFilter, type SymbolFilter } from '../market/symbol-filter.ts';
+import { isEmptyFilter, NO_SYMBOLS, passesFilter, type SymbolFilter } from '../market/symbol-filter.ts';
 import { CloseCode } from '../protocol/close-codes.ts';
 import { ErrorCode } from '../protocol/error-codes.ts';
 import { type GapReason, liveError, type LiveReply, replyFrame, wireTime } from '../protocol/live-reply.ts';
-import { type LiveMode, type LiveRequest, parseLiveRequest, RequestRefusal } from '../protocol/live-request.ts';
+import {
+  type LiveMode,
+  type LiveRequest,
+  parseLiveRequest,
+  RequestRefusal,
+  type SubscribeOptions,
+} from '../protocol/live-request.ts';
 import { type CodecName, PROTOCOL_VERSION } from '../protocol/version.ts';
 import type { FlushNotice } from '../stream/flush-notice.ts';
 import { LiveOutbox } from './delivery/live-outbox.ts';
-import type { FanoutObserver, LiveSocket } from './fanout-ports.ts';
-import type { LiveHub } from './live-hub.ts';
+import type { LiveSocket } from './fanout-ports.ts';
+import type { LiveAuthentication, LiveEndpoint, LivePrincipal } from './live-endpoint.ts';
 import type { LiveSubscriber } from './live-subscriber.ts';
+import { RequestIntake } from './request-intake.ts';
 import { Subscriptions } from './subscriptions.ts';
 
-/** Principal of a dashboard's connection. */
-export interface LivePrincipal {
-  readonly name: string;
-  readonly symbols: '*' | ReadonlySet<string>;
-  /** Whether it may use this endpoint at all. */
-  mayWatch(): boolean;
-}
-
-export interface LiveEndpointOptions {
-  /** At most so many bytes wait for one dashboard. */
-  readonly queueBytes: number;
-  /** Slow timeout: a dashboard that stays full for longer is closed. */
-  readonly slowMs: number;
-  /** At most so many symbols are named by one connection. */
-  readonly maxSymbols: number;
-}
-
-/** Context shared by all connections of the endpoint. */
-export interface LiveEndpoint {
-  readonly options: LiveEndpointOptions;
-  readonly hub: LiveHub;
-  readonly observer: FanoutObserver;
-  /** Whether no tokens are configured: then authentication is optional. */
-  readonly isOpen: boolean;
-  /** The system's where left out. */
-  readonly clock?: Clock;
-  /** Undefined where the token is not good. */
-  authenticate(token: string): LivePrincipal | undefined;
-}
-
-/** Rate limit of requests: bursts are free, a flood is not. */
-const REQUESTS_BURST = 200;
-const REQUESTS_PER_SECOND = 20;
+/** Bounds of what a client sends behind an `auth` that is being verified. */
+const HELD_BEHIND_AUTH = { maxMessages: 32, maxBytes: 64 * 1024 };
 /** Close timeout: a peer that does not read its close is cut after this time. */
 const CUT_AFTER_MS = 2_000;
 
@@ -60,8 +36,12 @@ export class LiveConnection implements LiveSubscriber {
   readonly #endpoint: LiveEndpoint;
   readonly #socket: LiveSocket;
   readonly #clock: Clock;
-  readonly #requests = new TokenBucket(REQUESTS_PER_SECOND, REQUESTS_BURST, performance.now());
+  readonly #intake: RequestIntake;
+  /** Told of an authentication by message, once. */
+  onAuthenticated: (() => void) | undefined;
   #principal: LivePrincipal | undefined;
+  /** Requests behind an `auth` that is being verified. */
+  #held: HeldMessages | undefined;
   #hasSentToken = false;
   #subscriptions: Subscriptions | undefined;
   #mode: LiveMode = 'all';
@@ -72,6 +52,9 @@ export class LiveConnection implements LiveSubscriber {
   #bars: SymbolFilter = NO_SYMBOLS;
   #updatedBars: SymbolFilter = NO_SYMBOLS;
   #barKey = '';
+  #isResuming = false;
+  /** Symbols whose last ticks are asked for and wait until last prices are known. */
+  #awaited: Set<string> | undefined;
   #isClosed = false;
   #cancelCut: (() => void) | undefined;
 
@@ -79,6 +62,7 @@ export class LiveConnection implements LiveSubscriber {
     this.#endpoint = endpoint;
     this.#clock = endpoint.clock ?? SYSTEM_CLOCK;
     this.#socket = socket;
+    this.#intake = new RequestIntake(socket, endpoint.hub.work, this);
     this.codec = codec;
     const { queueBytes, slowMs } = endpoint.options;
     this.outbox = new LiveOutbox({
@@ -105,9 +89,17 @@ export class LiveConnection implements LiveSubscriber {
     return this.#principal;
   }
 
-  /** Backpressure on reading is for feeds: a dashboard is always read from. */
+  /** False while its requests wait for their turn: pongs are not read then either. */
   get isReading(): boolean {
-    return true;
+    return this.#intake.isReading;
+  }
+
+  get owner(): string {
+    return this.#principal?.name ?? '';
+  }
+
+  get maySeeFeeds(): boolean {
+    return this.#subscriptions?.maySeeFeeds === true;
   }
 
   get isClosed(): boolean {
@@ -144,15 +136,7 @@ export class LiveConnection implements LiveSubscriber {
     if (isBinary !== (this.codec === 'msgpack')) {
       return this.end(CloseCode.unsupportedData, 'wrong message type for this codec');
     }
-    if (!this.#requests.tryTake(performance.now())) {
-      this.#reply(liveError(ErrorCode.rateExceeded));
-      return this.end(CloseCode.rate, 'too many requests');
-    }
-    try {
-      this.#handle(parseLiveRequest(data, this.codec));
-    } catch (error) {
-      this.#refuse(error);
-    }
+    if (!this.#intake.take(this.owner, data, (request) => this.#onTurn(request))) this.#endAsTooFast();
   }
 
   onClose(): void {
@@ -187,7 +171,7 @@ export class LiveConnection implements LiveSubscriber {
 
   sendPosition(): void {
     if (!this.#withPositions || this.#following !== 'live' || this.outbox.isHolding) return;
-    const at = this.#endpoint.hub.position();
+    const at = this.#endpoint.hub.position(this);
     if (at !== undefined && !this.outbox.isHolding) this.#reply({ T: 'pos', at });
   }
 
@@ -218,6 +202,25 @@ export class LiveConnection implements LiveSubscriber {
     this.#cancelCut = this.#clock.after(CUT_AFTER_MS, () => this.#socket.terminate());
   }
 
+  /** Parsing is part of the work: a message may be long. */
+  #onTurn(data: Buffer): void {
+    if (this.#isClosed) return;
+    if (this.#held !== undefined) {
+      if (!this.#held.tryHold(data, this.codec === 'msgpack')) this.#endAsTooFast();
+      return;
+    }
+    try {
+      this.#handle(parseLiveRequest(data, this.codec));
+    } catch (error) {
+      this.#refuse(error);
+    }
+  }
+
+  #endAsTooFast(): void {
+    this.#reply(liveError(ErrorCode.rateExceeded));
+    this.end(CloseCode.rate, 'too many requests');
+  }
+
   #handle(request: LiveRequest): void {
     if (request.action === 'auth') return this.#authenticate(request.token);
     const subscriptions = this.#subscriptions;
@@ -226,22 +229,35 @@ export class LiveConnection implements LiveSubscriber {
       return this.end(CloseCode.authFailed, 'not authenticated');
     }
     if (request.action === 'unsubscribe') {
-      subscriptions.remove(request.lists);
-      return this.#reconfigure(() => this.#apply(subscriptions, request.otherChannels));
+      const changed = subscriptions.remove(request.lists);
+      return this.#change(changed, changed.length > 0, () => this.#apply(subscriptions, request.otherChannels));
     }
     this.#subscribe(subscriptions, request);
   }
 
   #authenticate(token: string): void {
     if (this.#hasSentToken) return this.#reply(liveError(ErrorCode.alreadyAuthenticated));
-    const principal = this.#endpoint.authenticate(token);
-    if (principal === undefined) {
+    const verdict = this.#endpoint.authenticate(token);
+    if (!(verdict instanceof Promise)) return this.#onVerdict(verdict);
+    const held = (this.#held = new HeldMessages(HELD_BEHIND_AUTH));
+    void verdict.then((late) => {
+      this.#held = undefined;
+      if (this.#isClosed) return;
+      this.#onVerdict(late);
+      held.release((data) => this.#onTurn(data));
+    });
+  }
+
+  #onVerdict(verdict: LiveAuthentication): void {
+    if (verdict === 'not-now') return this.end(CloseCode.tryAgainLater, 'tokens cannot be checked now');
+    if (verdict === undefined) {
       this.#reply(liveError(ErrorCode.authFailed));
       return this.end(CloseCode.authFailed, 'auth failed');
     }
     this.#hasSentToken = true;
-    if (this.#principal === undefined) this.#admit(principal, true);
-    else this.#reply({ T: 'success', msg: 'authenticated' });
+    if (this.#principal !== undefined) return this.#reply({ T: 'success', msg: 'authenticated' });
+    this.#admit(verdict, true);
+    this.onAuthenticated?.();
   }
 
   #admit(principal: LivePrincipal, isTold: boolean): void {
@@ -250,7 +266,7 @@ export class LiveConnection implements LiveSubscriber {
       return this.end(CloseCode.permission, 'insufficient permission');
     }
     this.#principal = principal;
-    this.#subscriptions = new Subscriptions(this.#endpoint.options.maxSymbols, principal.symbols);
+    this.#subscriptions = new Subscriptions(this.#endpoint.options, principal.symbols);
     if (isTold) this.#reply({ T: 'success', msg: 'authenticated' });
   }
 
@@ -260,11 +276,13 @@ export class LiveConnection implements LiveSubscriber {
     if (resume !== undefined && (this.#following !== 'no' || lists.trades.length === 0)) {
       throw new RequestRefusal(ErrorCode.invalidSyntax, 'resume goes with the first subscription to trades');
     }
-    subscriptions.add(lists);
+    if (resume !== undefined && !this.#intake.takeResume()) return this.#endAsTooFast();
+    const changed = subscriptions.add(lists);
     const { hub } = this.#endpoint;
-    const named = options.snapshot && lists.trades.length > 0 ? new Set(lists.trades) : undefined;
+    const named = options.snapshot && lists.trades.length > 0 ? lists.trades : undefined;
     const mustWait = resume !== undefined || (named !== undefined && !hub.isReady);
-    this.#reconfigure(() => {
+    const isOther = changed.length > 0 || mustWait || hasPaceOrPositions(options);
+    this.#change(changed, isOther, () => {
       this.#mode = options.mode ?? this.#mode;
       this.#maxHz = options.maxHz ?? this.#maxHz;
       this.#withPositions = options.positions ?? this.#withPositions;
@@ -272,10 +290,12 @@ export class LiveConnection implements LiveSubscriber {
       if (mustWait && this.#following === 'no') this.#following = 'catching-up';
       this.#apply(subscriptions, request.otherChannels);
     });
-    if (resume === undefined) return void (named !== undefined && hub.whenReady(() => this.#sendSnapshot(named)));
+    if (resume === undefined) return void (named !== undefined && this.#snapshotWhenReady(named));
+    this.#isResuming = true;
     hub.resume(this, resume, (isComplete) => {
+      this.#isResuming = false;
       if (isComplete || named === undefined) this.#joinLive();
-      else hub.whenReady(() => this.#sendSnapshot(named));
+      else this.#snapshotWhenReady(named);
     });
   }
 
@@ -285,17 +305,27 @@ export class LiveConnection implements LiveSubscriber {
     this.#bars = subscriptions.filter('bars');
     this.#updatedBars = subscriptions.filter('updatedBars');
     const hasBars = !isEmptyFilter(this.#bars) || !isEmptyFilter(this.#updatedBars);
-    this.#barKey = hasBars ? `${filterKey(this.#bars)} ${filterKey(this.#updatedBars)}` : '';
+    this.#barKey = hasBars ? `${this.#bars.key} ${this.#updatedBars.key}` : '';
     this.#reply({ T: 'subscription', ...subscriptions.state(otherChannels) });
   }
 
+  /** @param isOther whether ticks it gets may be others than before; where not, no group is touched */
+  #change(changed: readonly string[], isOther: boolean, change: () => void): void {
+    if (isOther) this.#reconfigure(change, changed);
+    else change();
+  }
+
   /** Every change of the ticks it gets goes through the hub, which delivers pending ones as before. */
-  #reconfigure(change: () => void): void {
+  #reconfigure(change: () => void, changed: readonly string[] = []): void {
     const wasLive = this.#following === 'live';
-    this.#endpoint.hub.reconfigure(this, () => {
-      change();
-      if (this.#following !== 'catching-up') this.#following = isEmptyFilter(this.#trades) ? 'no' : 'live';
-    });
+    this.#endpoint.hub.reconfigure(
+      this,
+      () => {
+        change();
+        if (this.#following !== 'catching-up') this.#following = isEmptyFilter(this.#trades) ? 'no' : 'live';
+      },
+      changed,
+    );
     if (!wasLive) this.sendPosition();
   }
 
@@ -304,13 +334,24 @@ export class LiveConnection implements LiveSubscriber {
     this.#reconfigure(() => (this.#following = 'no'));
   }
 
+  /** Symbols asked for while prices are not known come in one snapshot. */
+  #snapshotWhenReady(named: readonly string[]): void {
+    const awaited = new Set(this.#awaited);
+    for (const symbol of named) awaited.add(symbol);
+    this.#awaited = awaited;
+    this.#endpoint.hub.whenReady(this, () => {
+      this.#awaited = undefined;
+      this.#sendSnapshot(awaited);
+    });
+  }
+
   /** The last ticks of the named symbols; live ones follow. */
   #sendSnapshot(named: ReadonlySet<string>): void {
     if (this.#isClosed) return;
     const filter = this.#trades;
-    const wants = (symbol: string): boolean => passesFilter(filter, symbol) && (named.has('*') || named.has(symbol));
-    for (const frame of this.#endpoint.hub.snapshot(this.codec, wants)) this.sendControl(frame);
-    if (this.#following === 'catching-up') this.#joinLive();
+    const wanted = named.has('*') ? filter : { isAll: false, names: namedIn(filter, named) };
+    for (const frame of this.#endpoint.hub.snapshot(this, wanted)) this.sendControl(frame);
+    if (this.#following === 'catching-up' && !this.#isResuming) this.#joinLive();
   }
 
   #refuse(error: unknown): void {
@@ -334,6 +375,16 @@ export class LiveConnection implements LiveSubscriber {
   #forget(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
+    this.#intake.end();
     this.#endpoint.hub.remove(this);
   }
+}
+
+function hasPaceOrPositions({ mode, maxHz, positions }: SubscribeOptions): boolean {
+  return mode !== undefined || maxHz !== undefined || positions !== undefined;
+}
+
+/** Names that the filter lets pass. */
+function namedIn(filter: SymbolFilter, names: ReadonlySet<string>): ReadonlySet<string> {
+  return new Set([...names].filter((name) => passesFilter(filter, name)));
 }

@@ -1,5 +1,6 @@
 import { type Clock, SYSTEM_CLOCK } from '../base/clock.ts';
 import { fanoutLogger } from '../logger.ts';
+import type { SymbolFilter } from '../market/symbol-filter.ts';
 import { SymbolTable } from '../market/symbol-table.ts';
 import { replyFrame, wireTime } from '../protocol/live-reply.ts';
 import type { CodecName } from '../protocol/version.ts';
@@ -14,6 +15,7 @@ import { TickDelivery } from './delivery/tick-delivery.ts';
 import type { FanoutObserver, LivePrices } from './fanout-ports.ts';
 import { FeedAges } from './feed-ages.ts';
 import { LastPriceBoard } from './last-price-board.ts';
+import type { FairWorkQueue } from './fair-work-queue.ts';
 import type { LiveSubscriber } from './live-subscriber.ts';
 import { CatchUp } from './stream/catch-up.ts';
 import { type LiveSink, StreamFollower } from './stream/stream-follower.ts';
@@ -24,6 +26,10 @@ export interface LiveHubOptions {
   readonly observer: FanoutObserver;
   /** Longest time that live ticks stay pending under load. */
   readonly coalesceMs: number;
+  /** Requests and catch-ups of dashboards are done in its turns. */
+  readonly work: FairWorkQueue;
+  /** At most so many catch-ups at once; others wait in line. */
+  readonly maxCatchUps: number;
   /** The system's where left out. */
   readonly clock?: Clock;
 }
@@ -38,6 +44,8 @@ const CLOCK_MS = 250;
 export class LiveHub implements LiveSink, Disposable {
   /** Follows the stream: pub/sub messages and the state of the subscription go in here. */
   readonly stream: StreamFollower;
+  /** Queue of the work that dashboards ask for. */
+  readonly work: FairWorkQueue;
   readonly #observer: FanoutObserver;
   readonly #clock: Clock;
   readonly #subscribers = new Set<LiveSubscriber>();
@@ -46,18 +54,22 @@ export class LiveHub implements LiveSink, Disposable {
   readonly #bars: BarDelivery;
   readonly #delivery: TickDelivery;
   readonly #catchUp: CatchUp;
-  #whenReady: Array<() => void> = [];
+  /** Work that waits for {@link isReady}: at most one a subscriber. */
+  readonly #whenReady = new Map<LiveSubscriber, () => void>();
   #stopClock: (() => void) | undefined;
 
-  constructor({ tail, prices, observer, coalesceMs, clock = SYSTEM_CLOCK }: LiveHubOptions) {
+  constructor({ tail, prices, observer, coalesceMs, work, maxCatchUps, clock = SYSTEM_CLOCK }: LiveHubOptions) {
     const symbolTable = new SymbolTable();
+    this.work = work;
     this.#observer = observer;
     this.#clock = clock;
     this.stream = new StreamFollower(tail, this, clock);
     this.#board = new LastPriceBoard(prices, symbolTable, () => this.#becomeReady(), clock);
     this.#bars = new BarDelivery(prices, this.#subscribers, clock);
     this.#delivery = new TickDelivery({ symbolTable, observer, coalesceMs, clock });
-    this.#catchUp = new CatchUp({ tail, observer, symbolTable, stream: this.stream, delivery: this.#delivery, clock });
+    const { stream } = this;
+    const delivery = this.#delivery;
+    this.#catchUp = new CatchUp({ tail, observer, symbolTable, stream, delivery, work, maxCatchUps, clock });
   }
 
   /** Loads last prices and starts the clock. The stream is followed from the first subscription to the channel on. */
@@ -69,6 +81,7 @@ export class LiveHub implements LiveSink, Disposable {
 
   [Symbol.dispose](): void {
     this.#stopClock?.();
+    this.work[Symbol.dispose]();
     this.stream[Symbol.dispose]();
     this.#delivery[Symbol.dispose]();
     this.#catchUp[Symbol.dispose]();
@@ -138,6 +151,7 @@ export class LiveHub implements LiveSink, Disposable {
 
   remove(subscriber: LiveSubscriber): void {
     this.#subscribers.delete(subscriber);
+    this.#whenReady.delete(subscriber);
     this.#delivery.remove(subscriber.outbox);
   }
 
@@ -145,12 +159,13 @@ export class LiveHub implements LiveSink, Disposable {
    * Reconfigures the ticks that a subscriber gets: pending ones still go out as before, then `change` runs, and from then
    * on it gets live ticks by its new profile, unless it is catching up. A subscriber that the change closed joins no
    * group: the answer to a peer that does not read cuts it.
+   * @param changed names that may have changed, where its filter has the same set of names as before
    */
-  reconfigure(subscriber: LiveSubscriber, change: () => void): void {
-    this.#delivery.flush();
+  reconfigure(subscriber: LiveSubscriber, change: () => void, changed: readonly string[] = []): void {
+    this.#delivery.flushOf(subscriber.outbox);
     change();
     if (!subscriber.isCatchingUp && !subscriber.isClosed)
-      this.#delivery.join(subscriber.outbox, subscriber.deliveryProfile);
+      this.#delivery.join(subscriber.outbox, subscriber.deliveryProfile, changed);
   }
 
   /**
@@ -167,21 +182,24 @@ export class LiveHub implements LiveSink, Disposable {
     return this.stream.isPrimed && this.#board.isLoaded;
   }
 
-  /** Calls back at once, or as soon as last prices are known. */
-  whenReady(callback: () => void): void {
+  /** Calls back at once, or when last prices are known, in its turn; a later callback takes the place of an earlier. */
+  whenReady(subscriber: LiveSubscriber, callback: () => void): void {
     if (this.isReady) callback();
-    else this.#whenReady.push(callback);
+    else this.#whenReady.set(subscriber, callback);
   }
 
-  /** Frames with the last tick of each symbol that `wants`; live ticks delivered before are contained in it. */
-  snapshot(codec: CodecName, wants: (symbol: string) => boolean): Buffer[] {
-    this.#delivery.flush();
-    return this.#board.snapshot(codec, wants);
+  /** Frames with the last tick of each symbol of the filters; live ticks that the subscriber got are contained in it. */
+  snapshot(subscriber: LiveSubscriber, filter: Pick<SymbolFilter, 'isAll' | 'names'>): Buffer[] {
+    this.#delivery.flushOf(subscriber.outbox);
+    return this.#board.snapshot(subscriber.codec, filter);
   }
 
-  /** Resume token of a dashboard that gets everything up to now; undefined before the stream is known. */
-  position(): string | undefined {
-    this.#delivery.flush();
+  /**
+   * Resume token of a dashboard that gets everything up to now; undefined before the stream is known.
+   * @param subscriber its pending ticks are delivered first; left out: one that has none
+   */
+  position(subscriber?: LiveSubscriber): string | undefined {
+    if (subscriber !== undefined) this.#delivery.flushOf(subscriber.outbox);
     const { cursor } = this.stream;
     return cursor === undefined ? undefined : formatResumeToken(cursor);
   }
@@ -204,31 +222,35 @@ export class LiveHub implements LiveSink, Disposable {
 
   #becomeReady(): void {
     if (!this.isReady) return;
-    const waiting = this.#whenReady;
-    this.#whenReady = [];
-    for (const callback of waiting) callback();
+    const waiting = [...this.#whenReady];
+    this.#whenReady.clear();
+    for (const [subscriber, callback] of waiting) this.work.run(subscriber.owner, subscriber, callback);
   }
 
   #onClock(nowMs: number): void {
     this.#bars.onClock(nowMs);
     void this.#board.refresh(nowMs);
+    this.#delivery.mergeGroups();
     this.#sendHeartbeats(nowMs);
   }
 
   #sendHeartbeats(nowMs: number): void {
-    const frames = new Map<CodecName, Buffer>();
+    const frames = new Map<string, Buffer>();
     for (const subscriber of this.#subscribers) {
-      const { outbox, codec } = subscriber;
+      const { outbox, codec, maySeeFeeds } = subscriber;
       if (nowMs - outbox.lastSendMs < HEARTBEAT_MS) continue;
-      const frame = frames.get(codec) ?? this.#heartbeat(codec, nowMs);
-      frames.set(codec, frame);
+      const key = `${codec} ${maySeeFeeds}`;
+      const frame = frames.get(key) ?? this.#heartbeat(codec, maySeeFeeds, nowMs);
+      frames.set(key, frame);
       subscriber.sendControl(frame);
       subscriber.sendPosition();
     }
   }
 
-  #heartbeat(codec: CodecName, nowMs: number): Buffer {
+  /** The names of feeds are for those that may subscribe to their flushes. */
+  #heartbeat(codec: CodecName, maySeeFeeds: boolean, nowMs: number): Buffer {
     const id = this.stream.cursor?.id ?? '';
-    return replyFrame(codec, [{ T: 'hb', t: wireTime(nowMs, codec), id, feeds: this.#feedAges.list(nowMs) }]);
+    const feeds = maySeeFeeds ? this.#feedAges.list(nowMs) : [];
+    return replyFrame(codec, [{ T: 'hb', t: wireTime(nowMs, codec), id, feeds }]);
   }
 }

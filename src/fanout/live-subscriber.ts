@@ -7,14 +7,18 @@ import type { DeliveryProfile } from './delivery/subscriber-groups.ts';
 
 /** Port to a dashboard's connection, for the hub. */
 export interface LiveSubscriber {
+  /** Name of its token: work that is done in turns goes round the owners. */
+  readonly owner: string;
   readonly codec: CodecName;
   readonly outbox: LiveOutbox;
   /** Profile of its live ticks. */
   readonly deliveryProfile: DeliveryProfile;
   readonly bars: SymbolFilter;
   readonly updatedBars: SymbolFilter;
-  /** The same text for the same `bars` and `updatedBars`. */
+  /** Equal exactly for equal `bars` and `updatedBars`; empty where both are. */
   readonly barKey: string;
+  /** Whether heartbeats tell it the names of feeds. */
+  readonly maySeeFeeds: boolean;
   /** Whether it gets live ticks, and must be told of those missed. */
   readonly isFollowing: boolean;
   /** Whether a resume or a snapshot must come first: it joins the live ticks after that. */

@@ -1,80 +1,128 @@
+import { ALL_SYMBOLS_KEY, type SymbolFilter } from '../market/symbol-filter.ts';
 import { ErrorCode } from '../protocol/error-codes.ts';
-import {
-  type ChannelLists,
-  EMPTY_CHANNELS,
-  LIVE_CHANNELS,
-  type LiveChannel,
-  RequestRefusal,
-} from '../protocol/live-request.ts';
-import type { SymbolFilter } from '../market/symbol-filter.ts';
+import { type ChannelLists, EMPTY_CHANNELS, RequestRefusal } from '../protocol/live-request.ts';
+import { SymbolSet } from './symbol-set.ts';
 
 const EVERYTHING = '*';
-const SYMBOL_CHANNELS: readonly LiveChannel[] = ['trades', 'bars', 'updatedBars'];
+const SYMBOL_CHANNELS = ['trades', 'bars', 'updatedBars'] as const;
+type SymbolChannel = (typeof SYMBOL_CHANNELS)[number];
 
-/** Subscriptions of one dashboard, within its limits and rights. Pure. */
+export interface SubscriptionLimits {
+  /** At most so many symbols are named by one connection, over all channels. */
+  readonly maxSymbols: number;
+  /** At most so many feeds are named by one connection. */
+  readonly maxFeeds: number;
+}
+
+/**
+ * Subscriptions of one dashboard, within its limits and rights. A change costs what the request names, however much is
+ * subscribed to. Pure.
+ */
 export class Subscriptions {
-  readonly #maxSymbols: number;
+  readonly #limits: SubscriptionLimits;
   readonly #allowed: '*' | ReadonlySet<string>;
-  #lists: Readonly<Record<LiveChannel, ReadonlySet<string>>> = {
-    trades: new Set(),
-    bars: new Set(),
-    updatedBars: new Set(),
-    flushes: new Set(),
+  readonly #symbols: Readonly<Record<SymbolChannel, SymbolSet>> = {
+    trades: new SymbolSet(),
+    bars: new SymbolSet(),
+    updatedBars: new SymbolSet(),
   };
+  readonly #flushes = new Set<string>();
+  /** Distinct names over the channels of symbols, without `*`. */
+  #named = 0;
+  #allowedKey: string | undefined;
 
   /** @param allowed symbols that may be named; `*` in a request then stands for these */
-  constructor(maxSymbols: number, allowed: '*' | ReadonlySet<string>) {
-    this.#maxSymbols = maxSymbols;
+  constructor(limits: SubscriptionLimits, allowed: '*' | ReadonlySet<string>) {
+    this.#limits = limits;
     this.#allowed = allowed;
   }
 
-  /** @throws {RequestRefusal} where a limit or a right is exceeded: nothing has changed then */
-  add(lists: ChannelLists): void {
-    const next = { ...this.#lists };
-    for (const channel of LIVE_CHANNELS) {
-      if (lists[channel].length > 0) next[channel] = new Set([...this.#lists[channel], ...lists[channel]]);
-    }
+  /** Whether feeds may be named, and are named to it. */
+  get maySeeFeeds(): boolean {
+    return this.#allowed === EVERYTHING;
+  }
+
+  /**
+   * @returns the names that are new under `trades`
+   * @throws {RequestRefusal} where a limit or a right is exceeded: nothing has changed then
+   */
+  add(lists: ChannelLists): readonly string[] {
     this.#checkRights(lists);
-    const named = new Set(SYMBOL_CHANNELS.flatMap((channel) => [...next[channel]]));
-    named.delete(EVERYTHING);
-    if (named.size > this.#maxSymbols) {
-      throw new RequestRefusal(
-        ErrorCode.symbolLimitExceeded,
-        `a connection may name ${this.#maxSymbols} symbols, or *`,
-      );
-    }
-    this.#lists = next;
+    const fresh = this.#checkLimits(lists);
+    const changed = lists.trades.filter((name) => this.#symbols.trades.add(name));
+    for (const name of lists.bars) this.#symbols.bars.add(name);
+    for (const name of lists.updatedBars) this.#symbols.updatedBars.add(name);
+    for (const feed of lists.flushes) this.#flushes.add(feed);
+    this.#named += fresh;
+    return changed;
   }
 
-  remove(lists: ChannelLists): void {
-    const next = { ...this.#lists };
-    for (const channel of LIVE_CHANNELS) {
-      if (lists[channel].length === 0) continue;
-      const gone = new Set(lists[channel]);
-      next[channel] = new Set([...this.#lists[channel]].filter((name) => !gone.has(name)));
-    }
-    this.#lists = next;
+  /** @returns the names that are gone from `trades` */
+  remove(lists: ChannelLists): readonly string[] {
+    const changed = lists.trades.filter((name) => this.#remove('trades', name));
+    for (const name of lists.bars) this.#remove('bars', name);
+    for (const name of lists.updatedBars) this.#remove('updatedBars', name);
+    for (const feed of lists.flushes) this.#flushes.delete(feed);
+    return changed;
   }
 
-  filter(channel: 'trades' | 'bars' | 'updatedBars'): SymbolFilter {
-    const names = this.#lists[channel];
-    if (!names.has(EVERYTHING)) return { isAll: false, names };
-    return this.#allowed === EVERYTHING ? { isAll: true, names } : { isAll: false, names: this.#allowed };
+  /** The filter of a channel as it is now; its names change with the subscriptions, its key does not. */
+  filter(channel: SymbolChannel): SymbolFilter {
+    const { names, key } = this.#symbols[channel];
+    if (!names.has(EVERYTHING)) return { isAll: false, names, key };
+    if (this.#allowed === EVERYTHING) return { isAll: true, names, key: ALL_SYMBOLS_KEY };
+    this.#allowedKey ??= new SymbolSet(this.#allowed).key;
+    return { isAll: false, names: this.#allowed, key: this.#allowedKey };
   }
 
   wantsFlush(feed: string): boolean {
-    return this.#lists.flushes.has(EVERYTHING) || this.#lists.flushes.has(feed);
+    return this.#flushes.has(EVERYTHING) || this.#flushes.has(feed);
   }
 
   get wantsFlushes(): boolean {
-    return this.#lists.flushes.size > 0;
+    return this.#flushes.size > 0;
   }
 
   /** The full state, as the acknowledgement tells it; `otherChannels`, which the request named, are empty. */
   state(otherChannels: readonly string[] = []): Record<string, readonly string[]> {
-    const { trades, bars, updatedBars, flushes } = this.#lists;
+    const { trades, bars, updatedBars } = this.#symbols;
     const empty = Object.fromEntries([...EMPTY_CHANNELS, ...otherChannels].map((channel) => [channel, []]));
-    return { trades: [...trades], ...empty, bars: [...bars], updatedBars: [...updatedBars], flushes: [...flushes] };
+    return {
+      trades: [...trades.names],
+      ...empty,
+      bars: [...bars.names],
+      updatedBars: [...updatedBars.names],
+      flushes: [...this.#flushes],
+    };
+  }
+
+  #remove(channel: SymbolChannel, name: string): boolean {
+    if (!this.#symbols[channel].delete(name)) return false;
+    if (name !== EVERYTHING && !this.#isNamed(name)) this.#named -= 1;
+    return true;
+  }
+
+  #isNamed(name: string): boolean {
+    const { trades, bars, updatedBars } = this.#symbols;
+    return trades.has(name) || bars.has(name) || updatedBars.has(name);
+  }
+
+  /** @returns how many symbols the request names for the first time */
+  #checkLimits(lists: ChannelLists): number {
+    const fresh = new Set<string>();
+    for (const channel of SYMBOL_CHANNELS) {
+      for (const name of lists[channel]) if (name !== EVERYTHING && !this.#isNamed(name)) fresh.add(name);
+    }
+    const { maxSymbols, maxFeeds } = this.#limits;
+    if (this.#named + fresh.size > maxSymbols) {
+      throw new RequestRefusal(ErrorCode.symbolLimitExceeded, `a connection may name ${maxSymbols} symbols, or *`);
+    }
+    const feeds = lists.flushes.filter((feed) => feed !== EVERYTHING && !this.#flushes.has(feed)).length;
+    const known = this.#flushes.size - (this.#flushes.has(EVERYTHING) ? 1 : 0);
+    if (known + feeds > maxFeeds) {
+      throw new RequestRefusal(ErrorCode.symbolLimitExceeded, `a connection may name ${maxFeeds} feeds, or *`);
+    }
+    return fresh.size;
   }
 
   #checkRights(lists: ChannelLists): void {

@@ -25,6 +25,14 @@ export class WsLiveSocket implements LiveSocket {
     if (this.#webSocket.readyState === this.#webSocket.OPEN) this.#stream.write(frame);
   }
 
+  pause(): void {
+    this.#webSocket.pause();
+  }
+
+  resume(): void {
+    this.#webSocket.resume();
+  }
+
   close(code: number, reason: string): void {
     this.#webSocket.close(code, reason);
   }

@@ -71,7 +71,7 @@ export class FeedSide implements AsyncDisposable {
       internalFeed: this.#internalFeed,
       tokenFeeds: new TokenFeeds(tokens.isOpen ? Number.POSITIVE_INFINITY : config.maxFeedsPerToken),
       observer,
-      authenticate: (token) => tokens.principalOf(token),
+      authenticate: (token) => tokens.authenticate(token),
     };
   }
 
@@ -103,6 +103,7 @@ export class FeedSide implements AsyncDisposable {
   socketEndpoint(): SocketEndpoint {
     return {
       path: '/v1/feed',
+      kind: 'feed',
       defaultCodec: 'msgpack',
       maxMessageBytes: this.#config.maxFeedMessageBytes,
       allowsBrowsers: false,

@@ -9,6 +9,8 @@ import { readWaitingTicks } from '../buffer/waiting-ticks.ts';
 import type { Config } from '../config.ts';
 import { describeError, UsageError } from '../errors.ts';
 import { AccessTokens } from '../http/access-tokens.ts';
+import { accessOptions } from '../http/tokens/access-settings.ts';
+import { AuthFailures } from '../http/auth-failures.ts';
 import { isLoopbackName } from '../http/client-address.ts';
 import { ConnectionLimits } from '../http/connection-limits.ts';
 import { addHealthRoutes, type DependencyHealth, type Readiness } from '../http/health-routes.ts';
@@ -50,7 +52,7 @@ const LAST_FLUSH_MS = 300;
  */
 export async function startGateway(config: Config): Promise<Gateway> {
   setLogLevel(config.logLevel);
-  const tokens = new AccessTokens(config.gatewayTokensFile);
+  const tokens = new AccessTokens(config.gatewayTokensFile, accessOptions(config));
   refuseOpenDoor(config, tokens);
   const gateway = new RunningGateway(config, tokens);
   try {
@@ -104,11 +106,14 @@ class RunningGateway implements Gateway {
         onUp: () => this.#live.hub.onFlushesMissed(),
       }),
     );
+    const { onFailure: onAuthFailed } = new AuthFailures(this.#metrics);
     this.#keeper = new SocketKeeper({
       authDeadlineMs: config.authDeadlineMs,
       pingIntervalMs: config.pingIntervalMs,
       maxControlFrames: config.maxControlFrames,
+      maxAuthMessageBytes: config.maxAuthMessageBytes,
       tokens,
+      onAuthFailed,
     });
     const shared = { keys: this.#keys, tokens, keeper: this.#keeper, observer: this.#metrics };
     this.#feeds = this.#parts.use(new FeedSide(config, { ...shared, link: this.#write, pool: this.#pool }));
@@ -116,18 +121,20 @@ class RunningGateway implements Gateway {
     this.#live = this.#parts.use(new LiveSide(config, { ...shared, prices: stored }));
     this.#app = createHttpServer(config);
     this.#parts.defer(() => this.#app.close());
-    addHealthRoutes(this.#app, () => this.readiness());
+    addHealthRoutes(this.#app, () => this.readiness(), tokens);
     const allowedOrigins = new Set(config.allowedOrigins.split(/[\s,]+/).filter((origin) => origin !== ''));
     this.#http = this.#parts.use(
-      new HttpSide(this.#app, config, { tokens, metrics: this.#metrics, stored, allowedOrigins }),
+      new HttpSide(this.#app, config, { tokens, metrics: this.#metrics, stored, allowedOrigins, onAuthFailed }),
     );
     this.#router = new UpgradeRouter({
       endpoints: [this.#feeds.socketEndpoint(), this.#live.socketEndpoint()],
       tokens,
-      limits: new ConnectionLimits(config.maxConnections, config.maxUnauthenticatedPerAddress),
+      limits: new ConnectionLimits(config),
       trustProxy: config.trustProxy,
       allowedOrigins,
       maxFragments: config.maxFragments,
+      maxAuthMessageBytes: config.maxAuthMessageBytes,
+      onAuthFailed,
     });
     this.#router.attach(this.#app.server);
     this.#flusher = config.flushEnabled ? new Flusher(config, flushObserver(this.#metrics)) : undefined;
@@ -180,6 +187,7 @@ class RunningGateway implements Gateway {
         detail: this.#database.isUp ? 'answers' : 'does not answer; open feeds go on into the buffer',
       },
     };
+    Object.assign(dependencies, this.#tokens.health);
     const state = this.#flusher?.state;
     if (state !== undefined) {
       dependencies['flush'] = {
@@ -243,6 +251,7 @@ class RunningGateway implements Gateway {
       }),
       dependencies: () =>
         Object.fromEntries(Object.entries(this.readiness().dependencies).map(([name, { ok }]) => [name, ok])),
+      refusedTokens: () => (this.#tokens.isOpen ? undefined : this.#tokens.refused.length),
       buffer: () => readWaitingTicks(this.#write, this.#keys),
     });
   }
@@ -264,6 +273,6 @@ class RunningGateway implements Gateway {
 function refuseOpenDoor(config: Config, tokens: AccessTokens): void {
   if (!tokens.isOpen || isLoopbackName(config.gatewayHost)) return;
   throw new UsageError(`GATEWAY_HOST is ${config.gatewayHost} and there are no tokens: anybody could publish`, {
-    remedy: 'set GATEWAY_TOKENS_FILE (tickgate token makes its rows), or listen on 127.0.0.1',
+    remedy: 'set GATEWAY_TOKENS_FILE (tickgate token makes its rows) or JWT_JWKS_URL, or listen on 127.0.0.1',
   });
 }

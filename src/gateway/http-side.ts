@@ -2,6 +2,7 @@ import type { FastifyInstance } from 'fastify';
 import type { Config } from '../config.ts';
 import type { AccessTokens } from '../http/access-tokens.ts';
 import { addApiRoutes } from '../http/api-routes.ts';
+import type { AuthFailure } from '../http/auth-failures.ts';
 import { addMetricsRoute, MetricsServer, observeRequests } from '../http/metrics-routes.ts';
 import { addPageRoutes } from '../http/page-routes.ts';
 import type { GatewayMetrics } from '../metrics/gateway-metrics.ts';
@@ -13,6 +14,7 @@ export interface HttpSideParts {
   readonly metrics: GatewayMetrics;
   readonly stored: StoredData;
   readonly allowedOrigins: ReadonlySet<string>;
+  readonly onAuthFailed: (failure: AuthFailure) => void;
 }
 
 /** HTTP side of a gateway, beside its health: the API over stored ticks, its metrics, and the page. */
@@ -22,12 +24,14 @@ export class HttpSide implements AsyncDisposable {
   #metricsServer: MetricsServer | undefined;
 
   /** Adds the routes to `app`, before it listens. */
-  constructor(app: FastifyInstance, config: Config, { tokens, metrics, stored, allowedOrigins }: HttpSideParts) {
+  constructor(app: FastifyInstance, config: Config, parts: HttpSideParts) {
+    const { tokens, metrics, stored: queries, allowedOrigins, onAuthFailed } = parts;
     this.#config = config;
     this.#metrics = metrics;
     observeRequests(app, metrics);
     if (config.metricsPort === 0) addMetricsRoute(app, metrics);
-    addApiRoutes(app, { queries: stored, tokens, timeZone: config.barsTimeZone, allowedOrigins });
+    const { barsTimeZone: timeZone } = config;
+    addApiRoutes(app, { queries, tokens, limits: config, timeZone, allowedOrigins, onAuthFailed });
     addPageRoutes(app, readPageProgram);
   }
 

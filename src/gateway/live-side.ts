@@ -4,8 +4,10 @@ import { RedisLink } from '../buffer/redis-link.ts';
 import { describeRedisAddress, redisOptions } from '../buffer/redis-options.ts';
 import { StreamReader } from '../buffer/stream-reader.ts';
 import type { Config } from '../config.ts';
+import { FairWorkQueue } from '../fanout/fair-work-queue.ts';
 import type { FanoutObserver, LivePrices } from '../fanout/fanout-ports.ts';
-import { LiveConnection, type LiveEndpoint } from '../fanout/live-connection.ts';
+import { LiveConnection } from '../fanout/live-connection.ts';
+import type { LiveEndpoint } from '../fanout/live-endpoint.ts';
 import { LiveHub } from '../fanout/live-hub.ts';
 import { WsLiveSocket } from '../fanout/ws-live-socket.ts';
 import type { AccessTokens } from '../http/access-tokens.ts';
@@ -51,15 +53,22 @@ export class LiveSide implements AsyncDisposable {
       prices,
       observer,
       coalesceMs: config.liveCoalesceMs,
+      work: new FairWorkQueue({ turnMs: config.liveTurnMs }),
+      maxCatchUps: config.liveCatchUps,
     });
     this.#subscribe.onUp(() => this.hub.stream.up(this.#subscribe.facts.run));
     this.#subscribe.onDown(() => this.hub.stream.down());
     this.#endpoint = {
-      options: { queueBytes: config.liveQueueBytes, slowMs: config.liveSlowMs, maxSymbols: config.liveMaxSymbols },
+      options: {
+        queueBytes: config.liveQueueBytes,
+        slowMs: config.liveSlowMs,
+        maxSymbols: config.liveMaxSymbols,
+        maxFeeds: config.liveMaxFeeds,
+      },
       hub: this.hub,
       observer,
       isOpen: tokens.isOpen,
-      authenticate: (token) => tokens.principalOf(token),
+      authenticate: (token) => tokens.authenticate(token),
     };
   }
 
@@ -77,6 +86,7 @@ export class LiveSide implements AsyncDisposable {
   socketEndpoint(): SocketEndpoint {
     return {
       path: '/v1/live',
+      kind: 'live',
       defaultCodec: 'json',
       maxMessageBytes: this.#config.maxLiveMessageBytes,
       allowsBrowsers: true,

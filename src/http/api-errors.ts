@@ -15,6 +15,8 @@ export function answerApiErrors(api: FastifyInstance): void {
   api.setErrorHandler((error, request, reply) => {
     if (error instanceof ApiRefusal) {
       if (error.statusCode === 401) reply.header('WWW-Authenticate', 'Bearer');
+      if (error.statusCode === 503) reply.header('Retry-After', String(RETRY_AFTER_S));
+      if (error.retryAfterS !== undefined) reply.header('Retry-After', String(error.retryAfterS));
       return refuse(reply, error.statusCode, { error: error.message, field: error.field, remedy: error.remedy });
     }
     if (hasZodFastifySchemaValidationErrors(error)) {

@@ -4,6 +4,7 @@ import type { MarketBoard } from '../market/market-board.ts';
 import type { MinuteBar } from '../market/minute-bar.ts';
 import type { AccessTokens } from './access-tokens.ts';
 import type { ApiTopOrder } from './api-requests.ts';
+import type { AuthFailure } from './auth-failures.ts';
 
 export interface ApiTick {
   readonly timeMicros: number;
@@ -56,9 +57,21 @@ export interface ApiQueries {
   board(day: string | undefined): Promise<MarketBoard>;
 }
 
+export interface ApiLimits {
+  readonly trustProxy: boolean;
+  /** Reads of one token at once, and such that wait: of one token, and of all. Without tokens, of one address. */
+  readonly apiReadsPerToken: number;
+  readonly apiWaitingPerToken: number;
+  readonly apiWaiting: number;
+  /** Bytes of answers that clients have not read yet. */
+  readonly apiUnreadBytes: number;
+}
+
 export interface ApiDependencies {
   readonly queries: ApiQueries;
-  readonly tokens: Pick<AccessTokens, 'isOpen' | 'principalOf'>;
+  readonly limits: ApiLimits;
+  readonly onAuthFailed?: (failure: AuthFailure) => void;
+  readonly tokens: Pick<AccessTokens, 'isOpen' | 'authenticate'>;
   /** Where a trading day begins. */
   readonly timeZone: string;
   /** Origins whose pages may read the API beside the gateway's own. */

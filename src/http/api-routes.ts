@@ -23,7 +23,8 @@ import {
   toTopAnswer,
 } from './api-answers.ts';
 import { answerApiErrors } from './api-errors.ts';
-import type { ApiDependencies, ApiQueries } from './api-ports.ts';
+import { boundUnreadAnswers, FairReads } from './api-fairness.ts';
+import type { ApiDependencies } from './api-ports.ts';
 import {
   barsRequest,
   boardRequest,
@@ -33,6 +34,7 @@ import {
   ticksRequest,
   topRequest,
 } from './api-requests.ts';
+import { addressKey, clientAddress } from './client-address.ts';
 import { addOpenapi } from './openapi.ts';
 
 const COMPRESS_FROM_BYTES = 1_024;
@@ -54,13 +56,16 @@ export function addApiRoutes(app: FastifyInstance, dependencies: ApiDependencies
   void app.register(
     async (api) => {
       await prepare(api, dependencies);
-      addRoutes(api, dependencies.queries, dependencies.timeZone);
+      addRoutes(api, dependencies);
     },
     { prefix: '/api' },
   );
 }
 
-async function prepare(api: FastifyInstance, { tokens, allowedOrigins }: ApiDependencies): Promise<void> {
+async function prepare(
+  api: FastifyInstance,
+  { tokens, allowedOrigins, limits, onAuthFailed }: ApiDependencies,
+): Promise<void> {
   answerApiErrors(api);
   api.setValidatorCompiler(validatorCompiler);
   // Answers are made by functions of that type: checking ten thousand rows again at each request would only cost.
@@ -82,22 +87,28 @@ async function prepare(api: FastifyInstance, { tokens, allowedOrigins }: ApiDepe
   }
   api.addHook('onRequest', async (request) => {
     if (request.is404 || request.routeOptions.config.isPublic === true) return;
-    request.principal = authenticate(request, tokens);
+    request.principal = await authenticate(request, tokens, (reason) => {
+      const address = addressKey(clientAddress(request.raw, limits.trustProxy));
+      onAuthFailed?.({ endpoint: 'api', reason, address });
+    });
   });
+  boundUnreadAnswers(api, limits.apiUnreadBytes);
   await api.register(etag, { weak: true });
   await api.register(compress, { threshold: COMPRESS_FROM_BYTES, encodings: ['gzip', 'deflate'] });
   await addOpenapi(api);
 }
 
-function addRoutes(plain: FastifyInstance, queries: ApiQueries, timeZone: string): void {
+function addRoutes(plain: FastifyInstance, { queries, timeZone, tokens, limits }: ApiDependencies): void {
   const api = plain.withTypeProvider<ZodTypeProvider>();
+  const reads = new FairReads(tokens, limits);
 
   api.get(
     '/symbols',
     { schema: { ...describe('symbols', 'Every symbol with ticks.', symbolsAnswer), querystring: symbolsRequest } },
     async (request) => {
       const principal = principalOf(request);
-      return { symbols: (await queries.symbols()).filter((symbol) => principal.maySubscribe(symbol)) };
+      const symbols = await reads.run(request, () => queries.symbols());
+      return { symbols: symbols.filter((symbol) => principal.maySubscribe(symbol)) };
     },
   );
 
@@ -109,7 +120,7 @@ function addRoutes(plain: FastifyInstance, queries: ApiQueries, timeZone: string
       const { symbols } = request.query;
       checkSymbols(principal, 'symbols', symbols ?? []);
       const allowed = principal.symbols === '*' ? undefined : [...principal.symbols];
-      return toLastAnswer(await queries.lastTicks(symbols ?? allowed));
+      return toLastAnswer(await reads.run(request, () => queries.lastTicks(symbols ?? allowed)));
     },
   );
 
@@ -120,7 +131,8 @@ function addRoutes(plain: FastifyInstance, queries: ApiQueries, timeZone: string
       const { symbol, interval, limit, ...range } = request.query;
       checkSymbols(principalOf(request), 'symbol', [symbol]);
       const newestFirst = range.from === undefined;
-      const bars = await queries.bars({ symbol, interval, limit, newestFirst, ...rangeOf(range, nowMicros()) });
+      const query = { symbol, interval, limit, newestFirst, ...rangeOf(range, nowMicros()) };
+      const bars = await reads.run(request, () => queries.bars(query));
       const isFull = !newestFirst && bars.length >= limit;
       return toBarsAnswer(symbol, interval, newestFirst ? [...bars].reverse() : bars, isFull);
     },
@@ -138,9 +150,11 @@ function addRoutes(plain: FastifyInstance, queries: ApiQueries, timeZone: string
       const { symbol, limit, cursor, ...range } = request.query;
       checkSymbols(principalOf(request), 'symbol', [symbol]);
       const query = { symbol, limit, cursor, ...rangeOf(range, nowMicros(), DAY_MICROS) };
-      const page = await queries.ticks(query).catch((error: unknown) => {
-        throw error instanceof UsageError ? new ApiRefusal(400, error.message, { field: 'cursor' }) : error;
-      });
+      const page = await reads
+        .run(request, () => queries.ticks(query))
+        .catch((error: unknown) => {
+          throw error instanceof UsageError ? new ApiRefusal(400, error.message, { field: 'cursor' }) : error;
+        });
       return toTicksAnswer(symbol, page.ticks, page.nextCursor);
     },
   );
@@ -152,7 +166,8 @@ function addRoutes(plain: FastifyInstance, queries: ApiQueries, timeZone: string
       const principal = principalOf(request);
       const { by, limit, date = dayIn(timeZone, Date.now()) } = request.query;
       const isLimited = principal.symbols !== '*';
-      const top = await queries.top({ day: date, by, limit: isLimited ? ALL_SYMBOLS : limit });
+      const query = { day: date, by, limit: isLimited ? ALL_SYMBOLS : limit };
+      const top = await reads.run(request, () => queries.top(query));
       return toTopAnswer(date, top.filter(({ symbol }) => principal.maySubscribe(symbol)).slice(0, limit));
     },
   );
@@ -167,7 +182,7 @@ function addRoutes(plain: FastifyInstance, queries: ApiQueries, timeZone: string
     },
     async (request) => {
       const principal = principalOf(request);
-      const board = await queries.board(request.query.date);
+      const board = await reads.run(request, () => queries.board(request.query.date));
       return toBoardAnswer({ ...board, rows: board.rows.filter(({ symbol }) => principal.maySubscribe(symbol)) });
     },
   );
@@ -183,7 +198,8 @@ function describe<Answer extends z.ZodType>(operationId: string, summary: string
       400: inJson(errorAnswer, 'the request is not valid; `field` names what is wrong'),
       401: inJson(errorAnswer, 'no token, or one that is not known'),
       403: inJson(errorAnswer, 'the token does not allow that symbol, or reading at all'),
-      503: inJson(errorAnswer, 'the database cannot be read now; ask again after Retry-After'),
+      429: inJson(errorAnswer, 'too many requests of this token are waiting; ask again after Retry-After'),
+      503: inJson(errorAnswer, 'the database cannot be read now, or too much is asked; ask again after Retry-After'),
     },
   };
 }

@@ -1,4 +1,7 @@
 import type { FastifyInstance } from 'fastify';
+import type { AccessTokens } from './access-tokens.ts';
+import { hasToken } from './api-access.ts';
+import { isLocalRequest } from './local-request.ts';
 
 /** State of one thing the gateway depends on. */
 export interface DependencyHealth {
@@ -12,14 +15,22 @@ export interface Readiness {
   readonly durabilityWarnings: readonly string[];
 }
 
-/** `/healthz`: the process lives. `/readyz`: it can do its work, and how well it can keep its promise. */
-export function addHealthRoutes(app: FastifyInstance, readiness: () => Readiness): void {
+/**
+ * `/healthz`: the process lives. `/readyz`: it can do its work; how well it can keep its promise, and what is missing
+ * where, is for programs on this machine and for whoever has a token.
+ */
+export function addHealthRoutes(
+  app: FastifyInstance,
+  readiness: () => Readiness,
+  tokens: Pick<AccessTokens, 'isOpen' | 'authenticate'>,
+): void {
   app.get('/healthz', () => ({ status: 'ok' }));
-  app.get('/readyz', (_request, reply) => {
+  app.get('/readyz', async (request, reply) => {
     const { dependencies, durabilityWarnings } = readiness();
     const isReady = Object.values(dependencies).every((each) => each.ok);
-    return reply
-      .code(isReady ? 200 : 503)
-      .send({ status: isReady ? 'ready' : 'not ready', dependencies, weaknesses: durabilityWarnings });
+    const status = isReady ? 'ready' : 'not ready';
+    const mayKnow = isLocalRequest(request) || (await hasToken(request, tokens));
+    const details = mayKnow ? { dependencies, weaknesses: durabilityWarnings } : {};
+    return reply.code(isReady ? 200 : 503).send({ status, ...details });
   });
 }

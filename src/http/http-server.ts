@@ -4,28 +4,29 @@ import { describeError } from '../errors.ts';
 import { httpLogger } from '../logger.ts';
 import { statusOf } from './api-errors.ts';
 import { isLoopbackHost } from './client-address.ts';
-import { boundConnectingSockets } from './connecting-sockets.ts';
+import { assertDeadlines, createHardenedServer } from './hardened-server.ts';
+import { addSafeHeaders } from './safe-headers.ts';
 import { readTlsFiles, reloadTlsFiles } from './tls-files.ts';
 
 export interface HttpServerOptions {
   readonly tlsCert: string | undefined;
   readonly tlsKey: string | undefined;
   readonly trustProxy: boolean;
-  /** Undefined: the gateway is open to all that reach it. */
+  /** None of these three: the gateway is open to all that reach it. */
   readonly gatewayTokensFile?: string | undefined;
+  readonly jwtJwksUrl?: string | undefined;
+  readonly jwtKeyFile?: string | undefined;
   readonly maxHeaderBytes: number;
   readonly headersDeadlineMs: number;
+  readonly answerDeadlineMs: number;
   /** WebSockets; the server takes some sockets more, for plain requests. */
   readonly maxConnections: number;
+  readonly maxPlainSockets: number;
+  readonly maxPlainPerAddress: number;
   readonly maxConnectingPerAddress: number;
 }
 
-/** Added to the header deadline for a body. */
-const BODY_DEADLINE_MS = 5_000;
-const KEEP_ALIVE_MS = 5_000;
-const MAX_CHECK_INTERVAL_MS = 1_000;
 const MAX_BODY_BYTES = 16 * 1024;
-const PLAIN_SOCKETS = 1_000;
 const SOCKET_PATHS: ReadonlySet<string> = new Set(['/v1/feed', '/v1/live']);
 
 /**
@@ -33,33 +34,24 @@ const SOCKET_PATHS: ReadonlySet<string> = new Set(['/v1/feed', '/v1/live']);
  * @throws {UsageError} when the certificate or key cannot be used
  */
 export function createHttpServer(options: HttpServerOptions): FastifyInstance {
-  const { headersDeadlineMs, trustProxy } = options;
-  const hardened = {
-    maxHeaderSize: options.maxHeaderBytes,
-    headersTimeout: headersDeadlineMs,
-    requestTimeout: headersDeadlineMs + BODY_DEADLINE_MS,
-    connectionsCheckingInterval: Math.min(MAX_CHECK_INTERVAL_MS, headersDeadlineMs),
-  };
-  const common = {
+  const { trustProxy } = options;
+  const tls = readTlsFiles(options);
+  const app = fastify({
     logger: false,
     trustProxy,
     bodyLimit: MAX_BODY_BYTES,
-    keepAliveTimeout: KEEP_ALIVE_MS,
     forceCloseConnections: true,
     return503OnClosing: false,
-  } as const;
-  const tls = readTlsFiles(options);
-  // Fastify's type differs by the server behind it; ours is used by routes only, which are the same on both.
-  const app: FastifyInstance =
-    tls === undefined
-      ? fastify({ ...common, http: hardened })
-      : asPlain(fastify({ ...common, https: { ...hardened, ...tls, handshakeTimeout: headersDeadlineMs } }));
+    // A server that Fastify makes itself gets Fastify's own deadlines over those it is given.
+    serverFactory: (handler) => createHardenedServer(options, tls, handler),
+  });
   const { server } = app;
-  server.maxConnections = options.maxConnections + PLAIN_SOCKETS;
-  // All sockets come from the proxy's address: there it is the proxy that bounds them.
-  if (!trustProxy) boundConnectingSockets(server, options.maxConnectingPerAddress);
+  app.addHook('onReady', async () => assertDeadlines(server, options));
   if (server instanceof TlsServer) reloadTlsFiles(server, options);
-  if (options.gatewayTokensFile === undefined && !trustProxy) refuseOtherHosts(app);
+  addSafeHeaders(app);
+  const isOpen = (options.gatewayTokensFile ?? options.jwtJwksUrl ?? options.jwtKeyFile) === undefined;
+  if (isOpen && !trustProxy) refuseOtherHosts(app);
+  refuseBodies(app);
   app.setNotFoundHandler((request, reply) => {
     if (!SOCKET_PATHS.has(request.url.split('?', 1)[0] ?? '')) return reply.code(404).send({ error: 'not found' });
     return reply
@@ -75,6 +67,15 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
   return app;
 }
 
+/** No request here has a body: one that announces it is answered at once, and its socket closed. */
+function refuseBodies(app: FastifyInstance): void {
+  app.addHook('onRequest', async (request, reply) => {
+    const { 'content-length': length = '0', 'transfer-encoding': encoding } = request.headers;
+    if (length === '0' && encoding === undefined) return;
+    await reply.code(413).header('Connection', 'close').send({ error: 'a request has no body here' });
+  });
+}
+
 /**
  * Protects against DNS rebinding: a page whose name was pointed at this machine has, to its browser, one origin with us
  * and may read our answers. Only the Host header gives it away, so without tokens every other name is refused.
@@ -84,9 +85,4 @@ function refuseOtherHosts(app: FastifyInstance): void {
     if (isLoopbackHost(request.headers.host ?? '')) return;
     await reply.code(403).send({ error: 'without tokens this gateway answers to localhost only' });
   });
-}
-
-function asPlain(app: unknown): FastifyInstance {
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the same instance over another server class
-  return app as FastifyInstance;
 }

@@ -1,6 +1,9 @@
 import { fastify, type FastifyInstance } from 'fastify';
 import { describeError, UsageError } from '../errors.ts';
-import { isLoopback } from './client-address.ts';
+import { isLoopbackHost, isLoopbackName } from './client-address.ts';
+import { assertDeadlines, createHardenedServer, type HardenedServerOptions } from './hardened-server.ts';
+import { isLocalRequest } from './local-request.ts';
+import { addSafeHeaders } from './safe-headers.ts';
 
 /** Answer to a scrape. */
 export interface MetricsSource {
@@ -12,14 +15,10 @@ export interface RequestObserver {
   onRequest(route: string, status: number, durationMs: number): void;
 }
 
-/** Headers of proxies: behind one on this machine every client would seem to speak from loopback. */
-const PROXY_HEADERS = ['x-forwarded-for', 'forwarded', 'x-real-ip', 'via'];
-
 /** Adds `/metrics`, for programs on this machine only. */
 export function addMetricsRoute(app: FastifyInstance, source: MetricsSource): void {
   app.get('/metrics', async (request, reply) => {
-    const isProxied = PROXY_HEADERS.some((name) => request.headers[name] !== undefined);
-    if (isProxied || !isLoopback(request.raw.socket.remoteAddress)) {
+    if (!isLocalRequest(request)) {
       return reply.code(403).send({
         error: 'metrics are for programs on the machine of the gateway',
         remedy: 'the operator sets METRICS_PORT to give them a port of their own',
@@ -39,6 +38,18 @@ export function observeRequests(app: FastifyInstance, observer: RequestObserver)
   });
 }
 
+/** Bounds of the port for metrics: scrapers are few. */
+const BOUNDS: HardenedServerOptions = {
+  trustProxy: false,
+  maxHeaderBytes: 8 * 1024,
+  headersDeadlineMs: 5_000,
+  answerDeadlineMs: 30_000,
+  maxConnections: 0,
+  maxPlainSockets: 200,
+  maxPlainPerAddress: 50,
+  maxConnectingPerAddress: 50,
+};
+
 /** Metrics on a port of their own: it answers `/metrics` to all that reach it, and nothing else. */
 export class MetricsServer implements AsyncDisposable {
   readonly #app: FastifyInstance;
@@ -54,7 +65,21 @@ export class MetricsServer implements AsyncDisposable {
 
   /** @throws {UsageError} when the port is taken */
   static async start(host: string, port: number, source: MetricsSource): Promise<MetricsServer> {
-    const app = fastify({ logger: false, forceCloseConnections: true });
+    const app = fastify({
+      logger: false,
+      forceCloseConnections: true,
+      serverFactory: (handler) => createHardenedServer(BOUNDS, undefined, handler),
+    });
+    app.addHook('onReady', async () => assertDeadlines(app.server, BOUNDS));
+    addSafeHeaders(app);
+    // DNS rebinding: on loopback only a name of this machine will do.
+    if (isLoopbackName(host)) {
+      app.addHook('onRequest', async (request, reply) => {
+        if (!isLoopbackHost(request.headers.host ?? '')) {
+          await reply.code(403).send({ error: 'this port answers to localhost only' });
+        }
+      });
+    }
     app.get('/metrics', async (_request, reply) =>
       reply
         .header('Cache-Control', 'no-store')

@@ -3,12 +3,15 @@ import { nextTurn } from '../base/next-turn.ts';
 import { httpLogger } from '../logger.ts';
 import { CloseCode } from '../protocol/close-codes.ts';
 import type { AccessTokens, Principal } from './access-tokens.ts';
+import type { AuthFailure } from './auth-failures.ts';
 import type { Admission } from './connection-limits.ts';
 
 /** One client's connection, whatever its endpoint. */
 export interface KeptConnection {
   readonly isAuthenticated: boolean;
   readonly principal: { readonly name: string } | undefined;
+  /** Set by the keeper: called when it authenticates by a message, which may be after that message. */
+  onAuthenticated?: (() => void) | undefined;
   /** False while the gateway itself does not read: silence then says nothing about the peer. */
   readonly isReading: boolean;
   onMessage(data: Buffer, isBinary: boolean): void;
@@ -25,7 +28,10 @@ export interface SocketKeeperOptions {
   readonly pingIntervalMs: number;
   /** Control frames a second from one client before it is cut; `ws` answers each ping by itself. */
   readonly maxControlFrames: number;
+  /** Largest message before authentication. */
+  readonly maxAuthMessageBytes: number;
   readonly tokens: AccessTokens;
+  readonly onAuthFailed?: (failure: AuthFailure) => void;
 }
 
 interface Kept {
@@ -35,6 +41,8 @@ interface Kept {
   readonly openedMs: number;
   missedPongs: number;
   heard: boolean;
+  /** How its authentication stands, if it ends now. */
+  authFailure: AuthFailure['reason'];
 }
 
 const MAX_MISSED_PONGS = 2;
@@ -51,13 +59,14 @@ export class SocketKeeper implements Disposable {
   /** Those that have not authenticated, the oldest first. */
   readonly #unauthenticated = new Set<Kept>();
   #isExpiring = false;
+  #isCutting = false;
   #clock: NodeJS.Timeout | undefined;
   #nextPingMs: number;
 
   constructor(options: SocketKeeperOptions) {
     this.#options = options;
     this.#nextPingMs = Date.now() + options.pingIntervalMs;
-    options.tokens.onReload(() => this.#cutRevoked());
+    options.tokens.onReload(() => void this.#cutRevoked().catch(logFailure));
   }
 
   start(): void {
@@ -69,10 +78,19 @@ export class SocketKeeper implements Disposable {
   }
 
   keep(socket: WebSocket, connection: KeptConnection, admission: Admission): void {
-    const kept: Kept = { socket, connection, admission, openedMs: Date.now(), missedPongs: 0, heard: true };
+    const kept: Kept = {
+      socket,
+      connection,
+      admission,
+      openedMs: Date.now(),
+      missedPongs: 0,
+      heard: true,
+      authFailure: 'silent',
+    };
     this.#kept.add(kept);
-    if (connection.isAuthenticated) admission.authenticated();
+    if (connection.isAuthenticated) admission.authenticated(undefined);
     else this.#unauthenticated.add(kept);
+    connection.onAuthenticated = () => this.#onAuthenticated(kept);
     let controlFrames = 0;
     let controlSinceMs = 0;
     const onControl = (): void => {
@@ -87,14 +105,22 @@ export class SocketKeeper implements Disposable {
     };
     socket.on('message', (data, isBinary) => {
       kept.heard = true;
-      connection.onMessage(toBuffer(data), isBinary);
-      if (connection.isAuthenticated && this.#unauthenticated.delete(kept)) admission.authenticated();
+      kept.authFailure = 'refused';
+      const message = toBuffer(data);
+      // Before authentication nothing larger than a token is parsed. While one is verified the connection does not read.
+      const isUnknown = !connection.isAuthenticated && connection.isReading;
+      if (isUnknown && message.length > this.#options.maxAuthMessageBytes) {
+        return connection.end(CloseCode.tooLarge, 'authenticate first');
+      }
+      connection.onMessage(message, isBinary);
+      if (connection.isAuthenticated) this.#onAuthenticated(kept);
     });
     socket.on('ping', onControl);
     socket.on('pong', onControl);
     socket.once('close', () => {
       this.#kept.delete(kept);
       this.#unauthenticated.delete(kept);
+      this.#reportUnauthenticated(kept);
       admission.closed();
       connection.onClose();
     });
@@ -124,7 +150,21 @@ export class SocketKeeper implements Disposable {
     for (const kept of this.#kept) kept.socket.terminate();
   }
 
+  #onAuthenticated(kept: Kept): void {
+    if (!kept.connection.isAuthenticated || !this.#unauthenticated.delete(kept)) return;
+    const { connection, admission } = kept;
+    const token = this.#options.tokens.isOpen ? undefined : connection.principal?.name;
+    if (!admission.authenticated(token)) connection.end(CloseCode.rate, 'too many connections of this token');
+  }
+
+  #reportUnauthenticated({ admission, authFailure: reason }: Kept): void {
+    if (admission.isAuthenticated) return;
+    this.#options.onAuthFailed?.({ endpoint: admission.kind, reason, address: admission.address });
+  }
+
   #tick(nowMs: number): void {
+    // Expiry of tokens is looked for with each tick: a timer for each would follow no step of the wall clock.
+    this.#cutRevoked().catch(logFailure);
     this.#expireUnauthenticated(nowMs).catch(logFailure);
     if (nowMs < this.#nextPingMs) return;
     this.#nextPingMs = nowMs + this.#options.pingIntervalMs;
@@ -139,6 +179,7 @@ export class SocketKeeper implements Disposable {
       for (const kept of this.#unauthenticated) {
         if (nowMs - kept.openedMs <= this.#options.authDeadlineMs) break;
         this.#unauthenticated.delete(kept);
+        kept.authFailure = 'timeout';
         kept.connection.refuseLateAuth();
         kept.connection.end(CloseCode.authTimeout, 'auth timeout');
         inTurn += 1;
@@ -170,12 +211,22 @@ export class SocketKeeper implements Disposable {
     } else if (socket.readyState === socket.OPEN) socket.ping();
   }
 
-  #cutRevoked(): void {
-    for (const { connection } of this.#kept) {
-      const { principal } = connection;
-      if (principal !== undefined && isPrincipal(principal) && !this.#options.tokens.isValid(principal)) {
-        connection.end(CloseCode.authFailed, 'token revoked');
+  async #cutRevoked(): Promise<void> {
+    const { tokens } = this.#options;
+    if (tokens.isOpen || this.#isCutting) return;
+    this.#isCutting = true;
+    try {
+      let inTurn = 0;
+      for (const { connection } of this.#kept) {
+        const { principal } = connection;
+        if (principal === undefined || !isPrincipal(principal) || tokens.isValid(principal)) continue;
+        if (tokens.isUndecided(principal)) connection.end(CloseCode.tryAgainLater, 'tokens cannot be checked now');
+        else connection.end(CloseCode.authFailed, tokens.hasEnded(principal) ? 'token expired' : 'token revoked');
+        inTurn += 1;
+        if (inTurn % SOCKETS_A_TURN === 0) await nextTurn();
       }
+    } finally {
+      this.#isCutting = false;
     }
   }
 }

@@ -1,6 +1,6 @@
 import { readFileSync, unwatchFile, watchFile } from 'node:fs';
 import type { Server } from 'node:https';
-import { createSecureContext } from 'node:tls';
+import { createSecureContext, type SecureContextOptions } from 'node:tls';
 import { describeError, UsageError } from '../errors.ts';
 import { httpLogger } from '../logger.ts';
 
@@ -13,6 +13,21 @@ export interface TlsFiles {
   readonly cert: Buffer;
   readonly key: Buffer;
 }
+
+const SUITES: string = [
+  'TLS_AES_256_GCM_SHA384',
+  'TLS_CHACHA20_POLY1305_SHA256',
+  'TLS_AES_128_GCM_SHA256',
+  'ECDHE-ECDSA-AES128-GCM-SHA256',
+  'ECDHE-RSA-AES128-GCM-SHA256',
+  'ECDHE-ECDSA-AES256-GCM-SHA384',
+  'ECDHE-RSA-AES256-GCM-SHA384',
+  'ECDHE-ECDSA-CHACHA20-POLY1305',
+  'ECDHE-RSA-CHACHA20-POLY1305',
+].join(':');
+
+/** Forward secrecy with every client: TLS 1.3, or 1.2 with an ephemeral key and authenticated encryption. */
+export const TLS_RULES: SecureContextOptions = { minVersion: 'TLSv1.2', ciphers: SUITES, honorCipherOrder: true };
 
 const POLL_MS = 1_000;
 
@@ -35,7 +50,7 @@ export function readTlsFiles({ tlsCert, tlsKey }: TlsFileOptions): TlsFiles | un
     });
   }
   try {
-    createSecureContext(files);
+    createSecureContext({ ...files, ...TLS_RULES });
   } catch (cause) {
     throw new UsageError(`TLS_CERT and TLS_KEY cannot be used: ${describeError(cause)}`, {
       remedy: 'name a certificate and its own key, both as PEM',
@@ -54,7 +69,8 @@ export function reloadTlsFiles(server: Server, options: TlsFileOptions): void {
   const onChange = (): void => {
     try {
       const files = readTlsFiles(options);
-      if (files !== undefined) server.setSecureContext(files);
+      // A new context begins with Node's own suites.
+      if (files !== undefined) server.setSecureContext({ ...files, ...TLS_RULES });
       httpLogger.info('certificate read again');
     } catch (error) {
       httpLogger.error({ cause: describeError(error) }, 'the new certificate cannot be used yet; the old one stays');

@@ -3,14 +3,19 @@ import type { Duplex } from 'node:stream';
 import { type WebSocket, WebSocketServer } from 'ws';
 import { httpLogger } from '../logger.ts';
 import { type CodecName, SUBPROTOCOL_JSON, SUBPROTOCOL_MSGPACK } from '../protocol/version.ts';
-import type { AccessTokens, Principal } from './access-tokens.ts';
+import type { AccessTokens, Authentication, Principal } from './access-tokens.ts';
+import { bearerToken } from './bearer-token.ts';
 import { addressKey, clientAddress, isLoopbackHost } from './client-address.ts';
+import type { AuthFailure } from './auth-failures.ts';
 import type { Admission, ConnectionLimits } from './connection-limits.ts';
+import { ADMITTED } from './plain-sockets.ts';
 import { checkUpgrade, refuseUpgrade, UpgradeRefusal } from './upgrade-refusal.ts';
 
 /** A WebSocket endpoint: a path, its limits, and the handler of its sockets. */
 export interface SocketEndpoint {
   readonly path: string;
+  /** Whose connections these are: some are reserved for feeds. */
+  readonly kind: 'feed' | 'live';
   readonly defaultCodec: CodecName;
   readonly maxMessageBytes: number;
   /** Whether requests with an Origin header are taken: browsers send one, feeds never do. */
@@ -35,17 +40,34 @@ export interface UpgradeRouterOptions {
   readonly allowedOrigins: ReadonlySet<string>;
   /** Fragments one message may come in. */
   readonly maxFragments: number;
+  /** Largest message before authentication. */
+  readonly maxAuthMessageBytes: number;
+  readonly onAuthFailed?: (failure: AuthFailure) => void;
+}
+
+/** An upgrade whose request is in order. */
+interface Upgrade {
+  readonly request: IncomingMessage;
+  readonly socket: Duplex;
+  readonly head: Buffer;
+  readonly target: { readonly endpoint: SocketEndpoint; readonly server: WebSocketServer };
+  readonly subprotocol: string | undefined;
+  readonly address: string;
+  readonly onEarlyError: () => void;
 }
 
 /** Bounds of one WebSocket message's pieces, far below the defaults of `ws`. */
 const MAX_BUFFERED_CHUNKS = 4_096;
 const CLOSE_TIMEOUT_MS = 5_000;
 const MAX_PENDING_PONGS = 16;
+/** Messages of the largest size that may come before authentication. */
+const AUTH_MESSAGES = 4;
 
 /** Takes WebSocket upgrades on an HTTP server: checks the request before anything is answered, then hands it on. */
 export class UpgradeRouter {
   readonly #options: UpgradeRouterOptions;
   readonly #servers = new Map<string, { readonly endpoint: SocketEndpoint; readonly server: WebSocketServer }>();
+  #server: Server | undefined;
   #isDraining = false;
 
   constructor(options: UpgradeRouterOptions) {
@@ -64,6 +86,7 @@ export class UpgradeRouter {
   }
 
   attach(server: Server): void {
+    this.#server = server;
     server.on('upgrade', (request, socket, head) => this.#onUpgrade(request, socket, head));
   }
 
@@ -85,23 +108,56 @@ export class UpgradeRouter {
       const subprotocol = chooseSubprotocol(offered);
       if (offered.size > 0 && subprotocol === undefined) throw new UpgradeRefusal(400, 'unknown subprotocol');
       this.#checkOrigin(request, target.endpoint);
-      const principal = this.#principalOf(request);
-      if (principal !== undefined && target.endpoint.mayConnect?.(principal) === false) {
-        throw new UpgradeRefusal(403, 'this token has no rights here');
-      }
       const address = addressKey(clientAddress(request, this.#options.trustProxy));
-      const admission = this.#options.limits.admit(address, principal !== undefined);
-      socket.once('close', () => admission.closed());
-      const codec = chooseCodec(subprotocol, request, target.endpoint);
-      target.server.handleUpgrade(request, socket, head, (webSocket) => {
-        socket.off('error', onEarlyError);
-        webSocket.on('error', (error) => httpLogger.debug({ cause: error.message }, 'socket error'));
-        target.endpoint.accept(webSocket, codec, principal, admission, socket);
-      });
+      const upgrade: Upgrade = { request, socket, head, target, subprotocol, address, onEarlyError };
+      const principal = this.#principalOf(upgrade);
+      if (!(principal instanceof Promise)) return this.#admit(upgrade, principal);
+      // Bytes that come meanwhile wait in the socket, which nobody reads.
+      principal.then((late) => this.#admit(upgrade, late)).catch((error: unknown) => refuse(socket, error));
     } catch (error) {
-      if (!(error instanceof UpgradeRefusal)) httpLogger.error({ err: error }, 'an upgrade could not be handled');
-      refuseUpgrade(socket, error instanceof UpgradeRefusal ? error : new UpgradeRefusal(500, 'internal error'));
+      refuse(socket, error);
     }
+  }
+
+  /** @throws {UpgradeRefusal} */
+  #admit(upgrade: Upgrade, principal: Principal | undefined): void {
+    const { request, socket, head, target, subprotocol, address, onEarlyError } = upgrade;
+    if (socket.destroyed) return;
+    if (this.#isDraining) throw new UpgradeRefusal(503, 'draining', { 'Retry-After': '1' });
+    if (principal !== undefined && target.endpoint.mayConnect?.(principal) === false) {
+      this.#fail(upgrade, 'no_role');
+      throw new UpgradeRefusal(403, 'this token has no rights here');
+    }
+    const admission = this.#options.limits.admit({
+      address,
+      kind: target.endpoint.kind,
+      isAuthenticated: principal !== undefined,
+      // Without tokens everybody is the same principal.
+      token: this.#options.tokens.isOpen ? undefined : principal?.name,
+    });
+    socket.once('close', () => admission.closed());
+    this.#server?.emit(ADMITTED, request);
+    const codec = chooseCodec(subprotocol, request, target.endpoint);
+    target.server.handleUpgrade(request, socket, head, (webSocket) => {
+      socket.off('error', onEarlyError);
+      webSocket.on('error', (error) => httpLogger.debug({ cause: error.message }, 'socket error'));
+      if (!admission.isAuthenticated) this.#boundUnauthenticated(webSocket, socket, admission);
+      target.endpoint.accept(webSocket, codec, principal, admission, socket);
+    });
+  }
+
+  /**
+   * Bounds what is read before authentication, since `ws` has one bound for all messages and gathers one up to it. After
+   * the listener of `ws`: a token in the same read counts already.
+   */
+  #boundUnauthenticated(webSocket: WebSocket, socket: Duplex, admission: Admission): void {
+    let bytes = 0;
+    const onData = (chunk: Buffer): void => {
+      if (admission.isAuthenticated) return void socket.off('data', onData);
+      bytes += chunk.length;
+      if (bytes > this.#options.maxAuthMessageBytes * AUTH_MESSAGES) webSocket.terminate();
+    };
+    socket.on('data', onData);
   }
 
   #checkOrigin(request: IncomingMessage, endpoint: SocketEndpoint): void {
@@ -116,16 +172,37 @@ export class UpgradeRouter {
     if (!isOwn && !this.#options.allowedOrigins.has(origin)) throw new UpgradeRefusal(403, 'origin not allowed');
   }
 
-  /** The principal of an Authorization header; undefined where there is none, so that a message may bring the token. */
-  #principalOf(request: IncomingMessage): Principal | undefined {
-    const { authorization } = request.headers;
-    if (this.#options.tokens.isOpen) return this.#options.tokens.principalOf('');
+  /**
+   * The principal of an Authorization header; undefined where there is none, so that a message may bring the token.
+   * @throws {UpgradeRefusal} for a token that is not good; a promise, for a JWT, rejects with it
+   */
+  #principalOf(upgrade: Upgrade): Principal | undefined | Promise<Principal> {
+    const { authorization } = upgrade.request.headers;
+    const { tokens } = this.#options;
+    if (tokens.isOpen) return tokens.principalOf('');
     if (authorization === undefined) return undefined;
-    const token = /^Bearer ([\x21-\x7e]{1,1024})$/i.exec(authorization)?.[1];
-    const principal = token === undefined ? undefined : this.#options.tokens.principalOf(token);
-    if (principal === undefined) throw new UpgradeRefusal(401, 'auth failed', { 'WWW-Authenticate': 'Bearer' });
-    return principal;
+    const token = bearerToken(authorization);
+    const verdict = token === undefined ? undefined : tokens.authenticate(token);
+    const check = (given: Authentication): Principal => this.#goodPrincipal(upgrade, given);
+    return verdict instanceof Promise ? verdict.then(check) : check(verdict);
   }
+
+  /** @throws {UpgradeRefusal} */
+  #goodPrincipal(upgrade: Upgrade, verdict: Authentication): Principal {
+    if (verdict === 'not-now') throw new UpgradeRefusal(503, 'tokens cannot be checked now', { 'Retry-After': '5' });
+    if (verdict !== undefined) return verdict;
+    this.#fail(upgrade, 'unknown_token');
+    throw new UpgradeRefusal(401, 'auth failed', { 'WWW-Authenticate': 'Bearer' });
+  }
+
+  #fail({ target, address }: Upgrade, reason: AuthFailure['reason']): void {
+    this.#options.onAuthFailed?.({ endpoint: target.endpoint.kind, reason, address });
+  }
+}
+
+function refuse(socket: Duplex, error: unknown): void {
+  if (!(error instanceof UpgradeRefusal)) httpLogger.error({ err: error }, 'an upgrade could not be handled');
+  refuseUpgrade(socket, error instanceof UpgradeRefusal ? error : new UpgradeRefusal(500, 'internal error'));
 }
 
 /** Options that `ws` knows and its types don't. */

@@ -1,3 +1,4 @@
+import { HeldMessages } from '../base/held-messages.ts';
 import { randomId } from '../base/random-id.ts';
 import { ingestLogger } from '../logger.ts';
 import { BadFrameError } from '../market/bad-frame-error.ts';
@@ -48,9 +49,14 @@ export interface FeedEndpoint extends FeedSlotServices {
   readonly options: FeedEndpointOptions;
   /** Carries the frames of publishers that don't number. */
   readonly internalFeed: Pick<InternalFeed, 'publish'>;
-  /** Undefined where the token is not good. */
-  authenticate(token: string): FeedPrincipal | undefined;
+  /** Undefined where the token is not good, `not-now` where that cannot be known; a promise never rejects. */
+  authenticate(token: string): FeedAuthentication | Promise<FeedAuthentication>;
 }
+
+type FeedAuthentication = FeedPrincipal | 'not-now' | undefined;
+
+/** Bounds of what a client sends behind an `auth` that is being verified; reading is paused then. */
+const HELD_BEHIND_AUTH = { maxMessages: 32, maxBytes: 64 * 1024 };
 
 const checker = new TickChecker();
 
@@ -65,7 +71,11 @@ export class FeedConnection implements FeedPeer {
   readonly #reading: ReadingGate;
   readonly #rate: FrameRate;
   readonly #oneOff: OneOffPublisher;
+  /** Told of an authentication by message, once. */
+  onAuthenticated: (() => void) | undefined;
   #principal: FeedPrincipal | undefined;
+  /** Messages behind an `auth` that is being verified. */
+  #held: HeldMessages | undefined;
   #hasOpened = false;
   #isClosed = false;
   #cancelRatePause: (() => void) | undefined;
@@ -115,6 +125,10 @@ export class FeedConnection implements FeedPeer {
   /** Takes one message, as it came. A binary message on JSON, or a text on msgpack, is unsupported data. */
   onMessage(data: Buffer, isBinary: boolean): void {
     if (this.#isClosed) return;
+    if (this.#held !== undefined) {
+      if (!this.#held.tryHold(data, isBinary)) this.#tell(FEED_VERDICTS.notAuthenticated);
+      return;
+    }
     if (isBinary !== (this.#codec === 'msgpack')) return this.#tell(FEED_VERDICTS.wrongMessageType);
     if (!this.#mayGoOn()) return;
     try {
@@ -206,9 +220,24 @@ export class FeedConnection implements FeedPeer {
 
   #authenticate(token: string): void {
     if (this.#principal !== undefined) return this.#tell(FEED_VERDICTS.alreadyAuthenticated);
-    const principal = this.#endpoint.authenticate(token);
-    if (principal === undefined) return this.#tell(FEED_VERDICTS.authFailed);
-    this.#welcome(principal);
+    const verdict = this.#endpoint.authenticate(token);
+    if (!(verdict instanceof Promise)) return this.#onVerdict(verdict);
+    const held = (this.#held = new HeldMessages(HELD_BEHIND_AUTH));
+    this.#pause('auth', true);
+    void verdict.then((late) => {
+      this.#held = undefined;
+      if (this.#isClosed) return;
+      this.#onVerdict(late);
+      this.#pause('auth', false);
+      held.release((data, isBinary) => this.onMessage(data, isBinary));
+    });
+  }
+
+  #onVerdict(verdict: FeedAuthentication): void {
+    if (verdict === undefined) return this.#tell(FEED_VERDICTS.authFailed);
+    if (verdict === 'not-now') return this.#tell(FEED_VERDICTS.authNotNow);
+    this.#welcome(verdict);
+    this.onAuthenticated?.();
   }
 
   #welcome(principal: FeedPrincipal): void {

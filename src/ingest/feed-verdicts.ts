@@ -19,6 +19,7 @@ type FixedVerdict =
   | 'notAuthenticated'
   | 'alreadyAuthenticated'
   | 'authFailed'
+  | 'authNotNow'
   | 'rateExceeded'
   | 'feedForbidden'
   | 'oneOffForbidden'
@@ -33,6 +34,7 @@ export const FEED_VERDICTS: Readonly<Record<FixedVerdict, FeedVerdict>> = {
   notAuthenticated: closing(ErrorCode.notAuthenticated, CloseCode.authFailed, 'not authenticated'),
   alreadyAuthenticated: { reply: errorReply(ErrorCode.alreadyAuthenticated) },
   authFailed: closing(ErrorCode.authFailed, CloseCode.authFailed, 'auth failed'),
+  authNotNow: { close: { code: CloseCode.tryAgainLater, reason: 'tokens cannot be checked now' } },
   rateExceeded: closing(ErrorCode.rateExceeded, CloseCode.rate, 'rate exceeded'),
   feedForbidden: closing(
     ErrorCode.insufficientPermission,

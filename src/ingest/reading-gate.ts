@@ -1,5 +1,5 @@
 /** A reason to pause reading from a connection. */
-export type PauseReason = 'window' | 'one-off' | 'rate' | 'drain';
+export type PauseReason = 'window' | 'one-off' | 'rate' | 'drain' | 'auth';
 
 /** Reading gate: back-pressure for several reasons. A connection is read only while none of them holds. */
 export class ReadingGate {

@@ -18,6 +18,8 @@ export class LastPrices {
   #volume = new Float64Array(INITIAL_SYMBOLS);
   /** 0 where nothing is known. */
   #timeMicros = new Float64Array(INITIAL_SYMBOLS);
+  /** Numbers by name, as far as they have been asked for: the table itself would take in each name that is looked for. */
+  readonly #numbers = new Map<string, number>();
 
   constructor(table: SymbolTable) {
     this.#table = table;
@@ -51,26 +53,46 @@ export class LastPrices {
 
   /** Time of the symbol's last tick; 0 where nothing is known. */
   timeOf(symbol: string): number {
-    const bytes = Buffer.from(symbol, 'latin1');
-    return this.#timeMicros[this.#table.intern(bytes, 0, bytes.length)] ?? 0;
+    const number = this.#numberOf(symbol);
+    return number === undefined ? 0 : (this.#timeMicros[number] ?? 0);
   }
 
-  /** The last ticks of the symbols that `wants`, in the order in which symbols were first seen. */
-  *select(wants: (symbol: string) => boolean): Generator<OutgoingTick> {
-    const { names } = this.#table;
-    for (let number = 0; number < names.length; number++) {
-      const symbol = names[number] ?? '';
-      const timeMicros = this.#timeMicros[number] ?? 0;
-      if (timeMicros === 0 || !wants(symbol)) continue;
-      const volume = this.#volume[number] ?? Number.NaN;
-      yield {
-        symbol,
-        symbolBytes: this.#table.bytesOf(number),
-        price: this.#price[number] ?? 0,
-        volume: Number.isNaN(volume) ? undefined : volume,
-        timeMicros,
-      };
+  /** The last tick of every symbol, in the order in which symbols were first seen. */
+  *all(): Generator<OutgoingTick> {
+    const count = this.#table.names.length;
+    for (let number = 0; number < count; number++) {
+      const tick = this.#tickOf(number);
+      if (tick !== undefined) yield tick;
     }
+  }
+
+  /** The last ticks of these symbols, in their order, for the cost of what they name. */
+  *of(symbols: Iterable<string>): Generator<OutgoingTick> {
+    for (const symbol of symbols) {
+      const number = this.#numberOf(symbol);
+      const tick = number === undefined ? undefined : this.#tickOf(number);
+      if (tick !== undefined) yield tick;
+    }
+  }
+
+  #tickOf(number: number): OutgoingTick | undefined {
+    const timeMicros = this.#timeMicros[number] ?? 0;
+    if (timeMicros === 0) return undefined;
+    const volume = this.#volume[number] ?? Number.NaN;
+    return {
+      symbol: this.#table.names[number] ?? '',
+      symbolBytes: this.#table.bytesOf(number),
+      price: this.#price[number] ?? 0,
+      volume: Number.isNaN(volume) ? undefined : volume,
+      timeMicros,
+    };
+  }
+
+  #numberOf(symbol: string): number | undefined {
+    const { names } = this.#table;
+    for (let number = this.#numbers.size; number < names.length; number++)
+      this.#numbers.set(names[number] ?? '', number);
+    return this.#numbers.get(symbol);
   }
 
   /** Makes room for every symbol of the table. */

@@ -1,4 +1,4 @@
-import { collectDefaultMetrics, Histogram, Registry } from 'prom-client';
+import { collectDefaultMetrics, Counter, Histogram, Registry } from 'prom-client';
 import { exportSources, type MetricSources } from './metric-sources.ts';
 import { addTo, exportTotals, newTotals } from './metric-totals.ts';
 import { WeightedHistogram } from './weighted-histogram.ts';
@@ -42,6 +42,7 @@ export class GatewayMetrics {
   readonly #flushDuration: Histogram;
   readonly #flushRows: Histogram;
   readonly #requests: Histogram<'route' | 'status'>;
+  readonly #authFailures: Counter<'endpoint' | 'reason'>;
   #sources: MetricSources = {};
 
   constructor() {
@@ -62,6 +63,12 @@ export class GatewayMetrics {
       name: 'tickgate_flush_rows',
       help: 'Ticks that one flush stored.',
       buckets: FLUSH_ROWS,
+      registers,
+    });
+    this.#authFailures = new Counter({
+      name: 'tickgate_auth_failures_total',
+      help: 'Authentications that failed, by endpoint and reason.',
+      labelNames: ['endpoint', 'reason'],
       registers,
     });
     this.#requests = new Histogram({
@@ -122,6 +129,8 @@ export class GatewayMetrics {
     this.#totals.filled += entries;
   };
   readonly onResume = (origin: string): void => addTo(this.#totals.resumes, origin);
+
+  readonly onAuthFailed = (endpoint: string, reason: string): void => this.#authFailures.inc({ endpoint, reason });
 
   /** @param route as it was declared, never the requested address: a scanner would make a time series with each */
   readonly onRequest = (route: string, status: number, durationMs: number): void =>

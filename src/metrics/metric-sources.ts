@@ -22,6 +22,8 @@ export interface MetricSources {
   redisReconnects?(): Readonly<Record<string, number>>;
   /** Whether each thing the process depends on is well. */
   dependencies?(): Readonly<Record<string, boolean>>;
+  /** Rows of the tokens file that are not valid. */
+  refusedTokens?(): number | undefined;
   /** Ticks in the buffer that no flush has committed. Where it rejects the numbers are left out. */
   buffer?(): Promise<BufferBacklog>;
 }
@@ -41,6 +43,7 @@ export function exportSources(registry: Registry, sources: () => MetricSources):
       'Bytes that wait in this process for dashboards to read.',
       () => sources().sendQueueBytes?.(),
     ],
+    ['tokens_refused_rows', 'Rows of the tokens file that are not valid.', () => sources().refusedTokens?.()],
     ['buffer_ticks', 'Ticks in the buffer that no flush has committed.', async () => (await waiting())?.ticks],
     [
       'buffer_oldest_age_seconds',

@@ -8,6 +8,8 @@ export const CloseCode = {
   invalidText: 1007,
   tooLarge: 1009,
   internalError: 1011,
+  /** Tokens cannot be checked for a while. */
+  tryAgainLater: 1013,
   /** The gateway drains. */
   shutdown: 4001,
   /** A dashboard that did not read. */

@@ -2,7 +2,7 @@ import { BadFrameError } from '../market/bad-frame-error.ts';
 import { MsgpackReader } from '../market/msgpack-reader.ts';
 import type { CheckedTicks, TickChecker, TickCheckOptions } from '../market/tick-check.ts';
 import { MAX_SEQ } from '../market/tick.ts';
-import type { CodecName } from './version.ts';
+import { type CodecName, MAX_TOKEN_LENGTH } from './version.ts';
 
 /** Messages of a feed, parsed. Field meanings: PROTOCOL.md. */
 export type FeedRequest =
@@ -35,7 +35,6 @@ const FEED_NAME = /^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$/;
 const INSTANCE = /^[A-Za-z0-9._:-]{1,64}$/;
 const MAX_KEYS = 8;
 const MAX_ID_LENGTH = 128;
-const MAX_TOKEN_LENGTH = 1_024;
 const KEYS_BY_ACTION: Readonly<Record<string, readonly string[]>> = {
   auth: ['action', 'token', 'key', 'secret'],
   open: ['action', 'feed', 'instance', 'attempt', 'have', 'live'],

@@ -1,9 +1,9 @@
 import { BadFrameError } from '../market/bad-frame-error.ts';
 import { ErrorCode } from './error-codes.ts';
-import { parseJsonObject } from './feed-request.ts';
+import { isFeedName, parseJsonObject } from './feed-request.ts';
 import { MsgpackReader } from '../market/msgpack-reader.ts';
 import { isSymbol } from '../market/tick.ts';
-import type { CodecName } from './version.ts';
+import { type CodecName, MAX_TOKEN_LENGTH } from './version.ts';
 
 /** Channels that a dashboard may subscribe to. */
 export const LIVE_CHANNELS = ['trades', 'bars', 'updatedBars', 'flushes'] as const;
@@ -62,9 +62,7 @@ export class RequestRefusal extends Error {
 
 export const MAX_HZ = 1_000;
 const MAX_KEYS = 32;
-const MAX_TOKEN_LENGTH = 1_024;
 const MAX_POSITION_LENGTH = 256;
-const MAX_FEED_NAME_LENGTH = 80;
 const FEED_ACTIONS: readonly unknown[] = ['open', 'publish', 'skip'];
 const CHANNEL_KEYS: readonly string[] = [...LIVE_CHANNELS, ...EMPTY_CHANNELS];
 const OPTION_KEYS = ['snapshot', 'mode', 'maxHz', 'positions', 'resume'];
@@ -174,7 +172,7 @@ function symbolList(fields: Fields, channel: LiveChannel): string[] {
 
 function feedList(fields: Fields): string[] {
   const names = textList(fields, 'flushes');
-  if (names.some((name) => name.length > MAX_FEED_NAME_LENGTH)) {
+  if (names.some((name) => name !== '*' && !isFeedName(name))) {
     throw new RequestRefusal(ErrorCode.invalidSyntax, 'flushes holds a name that no feed can have');
   }
   return names;

@@ -10,4 +10,7 @@ export const PROTOCOL_VERSION = 1;
 export const SUBPROTOCOL_MSGPACK = 'tickgate.v1.msgpack';
 export const SUBPROTOCOL_JSON = 'tickgate.v1.json';
 
+/** Longest token that is looked at, in characters: 4 KB, which a JWT may need. */
+export const MAX_TOKEN_LENGTH = 4_096;
+
 export type CodecName = 'msgpack' | 'json';

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -6,6 +5,9 @@ import type { Config } from '../../src/config.ts';
 import { type Gateway, startGateway } from '../../src/gateway/gateway.ts';
 import { setupDatabase } from '../../src/store/setup-database.ts';
 import { openTestMarket, type TestMarket, until } from '../support/test-market.ts';
+import { tokenOf, tokenRow } from '../support/test-tokens.ts';
+
+export { tokenOf, tokenRow } from '../support/test-tokens.ts';
 
 /** Tokens of the gateway under test, and what each allows. */
 export const TOKENS = {
@@ -15,19 +17,9 @@ export const TOKENS = {
   live: { roles: ['live'] },
 } as const;
 
-/** The tokens themselves are made of their names. */
-export function tokenOf(name: string): string {
-  return `${name}-0123456789abcdef`;
-}
-
 /** The header that brings a token with the upgrade. */
 export function bearer(name: string): { readonly Authorization: string } {
   return { Authorization: `Bearer ${tokenOf(name)}` };
-}
-
-/** One row of a tokens file. */
-export function tokenRow(name: string, rights: object): object {
-  return { name, sha256: createHash('sha256').update(tokenOf(name)).digest('hex'), ...rights };
 }
 
 /** A gateway in this process, with a database, a prefix and a tokens file of its own. */

@@ -57,9 +57,9 @@ export const OPENING_CASES: readonly ProtocolCase[] = [
   },
   {
     id: 'S1',
-    name: 'a token of 2 KB',
+    name: 'a token of more than 4 KB',
     token: undefined,
-    steps: [{ say: { action: 'auth', token: 'x'.repeat(2_000) } }, error(400), { close: 4501 }],
+    steps: [{ say: { action: 'auth', token: 'x'.repeat(4_097) } }, error(400), { close: 4501 }],
   },
   {
     id: 'S1',

@@ -130,14 +130,29 @@ test('U25 more strangers of one address than may be: 429; whoever brings a token
   });
 });
 
-test('U25 more silent sockets of one address than may be: the next is cut', async () => {
-  const silent = await Promise.all(
-    Array.from({ length: 20 }, () => StrangerSocket.connect(subject.port, { localAddress: '127.8.8.8' })),
+test('U25 more silent sockets of one address than may be: the oldest are cut, and a feed gets in', async () => {
+  const silent: StrangerSocket[] = [];
+  for (let at = 0; at < 20; at++)
+    silent.push(await StrangerSocket.connect(subject.port, { localAddress: '127.8.8.8' }));
+  using late = await StrangerSocket.upgraded(subject.port, bearer('feed'), { localAddress: '127.8.8.8' });
+  assert.is(late.answers.status, 101);
+  await silent[0]?.until(({ isEnded }) => isEnded, HEADERS_DEADLINE_MS / 2);
+  assert.equal(
+    silent.map(({ answers }) => answers.isEnded),
+    silent.map((_, at) => at === 0),
   );
-  using late = await StrangerSocket.connect(subject.port, { localAddress: '127.8.8.8' });
-  assert.ok((await late.until(({ isEnded }) => isEnded, HEADERS_DEADLINE_MS / 2)).isEnded);
-  assert.not(silent.some((stranger) => stranger.answers.isEnded));
   for (const stranger of silent) stranger.socket.destroy();
+});
+
+test('U25 a flood of requests with bodies that never come: none stays open, and feeds come and go', async () => {
+  const post = 'POST / HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n';
+  const flood = await Promise.all(Array.from({ length: 300 }, () => StrangerSocket.connect(subject.port)));
+  for (const stranger of flood) stranger.send(post);
+  for (let feeds = 0; feeds < 3; feeds++) {
+    using feed = await StrangerSocket.upgraded(subject.port, bearer('feed'));
+    assert.is(feed.answers.status, 101);
+  }
+  await until('all are ended', () => flood.every(({ answers }) => answers.isEnded));
 });
 
 test('U27 a gateway that drains: 503', async () => {
@@ -163,6 +178,61 @@ test('S11 a revoked token: the live connection is cut with 4500, the others stay
   using refused = await StrangerSocket.connect(subject.port);
   refused.send(upgradeRequest({ changes: bearer('narrow') }));
   assert.is((await refused.until(({ status }) => status !== undefined)).status, 401);
+});
+
+test('S12 a large message before authentication is neither gathered nor read: cut long before its end', async () => {
+  const large = frameBytes({ payload: Buffer.alloc(200_000, 0x20) });
+  using gathered = await StrangerSocket.upgraded(subject.port);
+  // Piece by piece, as over a real network: all at once it would be there before anybody could cut.
+  let sent = 0;
+  while (sent < large.length && !gathered.answers.isEnded) {
+    gathered.send(large.subarray(sent, sent + 4_096));
+    sent += 4_096;
+    await new Promise((resolve) => setTimeout(resolve, 2));
+  }
+  assert.ok((await gathered.until(({ isEnded }) => isEnded)).isEnded);
+  assert.ok(sent < 100_000, `${sent} bytes`);
+  using whole = await StrangerSocket.upgraded(subject.port);
+  whole.send(frameBytes({ payload: Buffer.alloc(8_000, 0x20) }));
+  assert.is((await whole.until(({ closeCode }) => closeCode !== undefined)).closeCode, 1009);
+});
+
+test('S13 a live token takes all it may: feeds get in, and so does another token', async () => {
+  await using other = await GatewayUnderTest.start({ MAX_CONNECTIONS: '20', MAX_UNAUTHENTICATED_PER_ADDRESS: '50' });
+  await other.writeTokens([
+    ...Object.entries(TOKENS).map(([name, rights]) => tokenRow(name, rights)),
+    tokenRow('second', { roles: ['live'] }),
+  ]);
+  const live = (name: string): string =>
+    upgradeRequest({ requestLine: 'GET /v1/live HTTP/1.1', changes: bearer(name) });
+  await until('the second token is known', async () => {
+    using asking = await StrangerSocket.connect(other.port);
+    asking.send(live('second'));
+    return (await asking.until(({ status }) => status !== undefined)).status === 101;
+  });
+  const sockets = await Promise.all(Array.from({ length: 30 }, () => StrangerSocket.connect(other.port)));
+  for (const [at, socket] of sockets.entries()) socket.send(live(at < 15 ? 'live' : 'second'));
+  for (const socket of sockets) await socket.until(({ status }) => status !== undefined);
+  const count = (wanted: number): number => sockets.filter(({ answers }) => answers.status === wanted).length;
+  assert.equal([count(101), count(429) + count(503)], [18, 12]);
+  using feed = await StrangerSocket.upgraded(other.port, bearer('feed'));
+  assert.is(feed.answers.status, 101);
+  for (const socket of sockets) socket.socket.destroy();
+});
+
+test('S17 failed authentications are counted by endpoint and reason', async () => {
+  using wrong = await StrangerSocket.connect(subject.port);
+  wrong.send(upgradeRequest({ changes: { Authorization: 'Bearer wrong' } }));
+  assert.is((await wrong.until(({ status }) => status !== undefined)).status, 401);
+  using message = await StrangerSocket.upgraded(subject.port);
+  message.send(frameBytes({ payload: packed({ action: 'auth', token: 'wrong' }) }));
+  assert.is((await message.until(({ closeCode }) => closeCode !== undefined)).closeCode, 4500);
+  await until('both are counted', async () => {
+    const text = await (await fetch(`${subject.gateway.url}/metrics`)).text();
+    return ['unknown_token', 'refused'].every((reason) =>
+      new RegExp(`tickgate_auth_failures_total\\{endpoint="feed",reason="${reason}"\\} [1-9]`).test(text),
+    );
+  });
 });
 
 test('the innocent feed did not notice', async () => {

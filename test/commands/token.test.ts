@@ -1,4 +1,17 @@
-import { chmod, lstat, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import {
+  chmod,
+  chown,
+  link,
+  lstat,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  rm,
+  stat,
+  symlink,
+  writeFile,
+} from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as assert from 'uvu/assert';
@@ -77,11 +90,68 @@ test('a new file is for its owner only; an existing one keeps its mode, its rows
 
 test('a link stays a link', async () => {
   await run('--name', 'first', '--role', 'feed', '--file', file);
-  const link = join(folder, 'link.json');
-  await symlink(file, link);
-  await run('--name', 'second', '--role', 'feed', '--file', link);
-  assert.ok((await lstat(link)).isSymbolicLink());
+  const alias = join(folder, 'link.json');
+  await symlink(file, alias);
+  await run('--name', 'second', '--role', 'feed', '--file', alias);
+  assert.ok((await lstat(alias)).isSymbolicLink());
   assert.equal(await names(), ['first', 'second']);
+});
+
+test('an existing file is written in place: a bind mount shows the new row, and the owner stays', async () => {
+  await run('--name', 'first', '--role', 'feed', '--file', file);
+  const mounted = join(folder, 'mounted.json');
+  // Like a bind mount, a hard link stands for the file itself and not for its name.
+  await link(file, mounted);
+  if (process.getuid?.() === 0) await chown(file, 1_234, 1_235);
+  await writeFile(file, `${await readFile(file, 'utf8')}${' '.repeat(5_000)}`);
+  const before = await stat(file);
+  await run('--name', 'second', '--role', 'live', '--file', file);
+  const after = await stat(file);
+  assert.equal([after.ino, after.uid, after.gid, after.mode], [before.ino, before.uid, before.gid, before.mode]);
+  assert.is(await readFile(mounted, 'utf8'), await readFile(file, 'utf8'));
+  assert.equal(await names(), ['first', 'second']);
+  assert.ok(after.size < 5_000, 'nothing of the old text is left behind the new one');
+});
+
+test('a file that cannot be written keeps its text', async () => {
+  await run('--name', 'first', '--role', 'feed', '--file', file);
+  const before = await readFile(file, 'utf8');
+  await mkdir(`${file}.new`);
+  assert.is((await run(...GOOD, '--file', file)).code, 2);
+  assert.is(await readFile(file, 'utf8'), before);
+});
+
+const shape = z.object({ row: z.object({ expires: z.string() }) });
+for (const [given, fromNowMs] of [
+  ['90d', 90 * 86_400_000],
+  ['12h', 12 * 3_600_000],
+  ['2w', 14 * 86_400_000],
+] as const) {
+  test(`--expires ${given} counts from now`, async () => {
+    const { stdout } = await run(...GOOD, '--expires', given, '--json');
+    const { expires } = shape.parse(JSON.parse(stdout)).row;
+    assert.match(expires, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/);
+    assert.ok(Math.abs(Date.parse(expires) - Date.now() - fromNowMs) < 10_000, expires);
+  });
+}
+
+test('--expires takes a date, or a time with a zone; the gateway takes the row', async () => {
+  const { stdout } = await run(...GOOD, '--expires', '2999-12-31', '--json', '--file', file);
+  assert.is(shape.parse(JSON.parse(stdout)).row.expires, '2999-12-31T00:00:00Z');
+  const other = await run(
+    '--name',
+    'b',
+    '--role',
+    'live',
+    '--expires',
+    '2999-06-01T12:00+02:00',
+    '--json',
+    '--file',
+    file,
+  );
+  assert.is(shape.parse(JSON.parse(other.stdout)).row.expires, '2999-06-01T10:00:00Z');
+  using tokens = new AccessTokens(file);
+  assert.is(tokens.refused.length, 0);
 });
 
 test('many at once: each is in the file or was refused', async () => {
@@ -138,6 +208,11 @@ const BAD_OPTIONS: ReadonlyArray<readonly [args: readonly string[], said: RegExp
   [['--name', 'x', '--role', 'feed', '--feed', 'e gx'], /not a feed name/],
   [['--name', 'x', '--role', 'feed', '--feed', '~gw'], /not a feed name/],
   [['--name', 'x', '--role', 'live', '--symbol', 'CO MI'], /not a symbol/],
+  [['--name', 'x', '--role', 'live', '--expires', '2020-01-01'], /in the future/],
+  [['--name', 'x', '--role', 'live', '--expires', '0d'], /in the future/],
+  [['--name', 'x', '--role', 'live', '--expires', '2027-02-30'], /in the future/],
+  [['--name', 'x', '--role', 'live', '--expires', '2999-01-01T12:00'], /with a zone/],
+  [['--name', 'x', '--role', 'live', '--expires', 'soon'], /such as 90d/],
 ];
 for (const [args, said] of BAD_OPTIONS) {
   test(`refused: token ${args.join(' ')}`, async () => {

@@ -8,6 +8,7 @@ import { entryOf, rowsOf, tickOf } from './entries.ts';
 import { FakeClock, settle } from '../support/fake-clock.ts';
 import { barOf, FakePrices } from './fakes/fake-prices.ts';
 import { short } from './fakes/fake-socket.ts';
+import { EVERYTHING, symbols } from './fakes/fake-subscriber.ts';
 import { openFrame } from './open-frame.ts';
 
 const test = suite('LastPriceBoard');
@@ -26,7 +27,7 @@ class Parts {
 
   /** The snapshot of all symbols, in short. */
   prices(): string[] {
-    return this.board.snapshot('json', () => true).flatMap((frame) => openFrame(frame, 'json').map(short));
+    return this.board.snapshot('json', EVERYTHING).flatMap((frame) => openFrame(frame, 'json').map(short));
   }
 
   update(...ticks: readonly LastTick[]): void {
@@ -55,15 +56,12 @@ test('snapshots hold the symbols wanted, in frames of 512', async () => {
   const parts = new Parts(...Array.from({ length: 600 }, (_, at) => tickOf(`S${at}`, 1)));
   await parts.board.load();
   assert.equal(
-    parts.board.snapshot('json', () => true).map((frame) => openFrame(frame, 'json').length),
+    parts.board.snapshot('json', EVERYTHING).map((frame) => openFrame(frame, 'json').length),
     [512, 88],
   );
-  const [frame = Buffer.alloc(0)] = parts.board.snapshot('msgpack', (symbol) => symbol === 'S7');
+  const [frame = Buffer.alloc(0)] = parts.board.snapshot('msgpack', symbols('S7', 'nobody'));
   assert.equal(openFrame(frame, 'msgpack').map(short), ['last S7 1']);
-  assert.equal(
-    parts.board.snapshot('json', () => false),
-    [],
-  );
+  assert.equal(parts.board.snapshot('json', symbols()), []);
 });
 
 test('a store that is away is asked every two seconds; snapshots wait for three at most', async () => {

@@ -1,4 +1,5 @@
 import * as assert from 'uvu/assert';
+import { FairWorkQueue } from '../../src/fanout/fair-work-queue.ts';
 import { LiveHub } from '../../src/fanout/live-hub.ts';
 import { formatResumeToken } from '../../src/stream/stream-cursor.ts';
 import { suite } from '../support/suite.ts';
@@ -28,6 +29,8 @@ class Parts implements Disposable {
       onResume: (from) => void this.resumes.push(from),
     },
     coalesceMs: 5,
+    work: new FairWorkQueue({ turnMs: 4, nowMs: () => 0 }),
+    maxCatchUps: 2,
     clock: this.clock,
   });
 
@@ -61,8 +64,8 @@ class Parts implements Disposable {
     return subscriber;
   }
 
-  snapshot(): string[] {
-    return this.hub.snapshot('json', () => true).flatMap((frame) => openFrame(frame, 'json').map(short));
+  snapshot(subscriber: FakeSubscriber = new FakeSubscriber(this.clock)): string[] {
+    return this.hub.snapshot(subscriber, EVERYTHING).flatMap((frame) => openFrame(frame, 'json').map(short));
   }
 }
 
@@ -88,8 +91,8 @@ test('a snapshot and the live ticks after it: nothing missing, nothing twice', a
   using parts = await new Parts().up();
   const before = parts.follower();
   parts.publish('A', 1);
-  const snapshot = parts.snapshot();
-  assert.equal(before.socket.take(), ['A 1'], 'pending ticks first go where they belong');
+  const snapshot = parts.snapshot(before);
+  assert.equal(before.socket.take(), ['A 1'], 'its pending ticks come before it');
   const after = parts.follower();
   parts.publish('A', 2);
   await settle();
@@ -111,7 +114,7 @@ test('ready when the stream is read and prices are loaded; callbacks come once, 
   using parts = new Parts();
   const early = parts.follower();
   let calls = 0;
-  parts.hub.whenReady(() => (calls += 1));
+  parts.hub.whenReady(early, () => (calls += 1));
   parts.hub.start();
   await settle();
   assert.equal([parts.hub.isReady, calls], [false, 0]);
@@ -122,7 +125,7 @@ test('ready when the stream is read and prices are loaded; callbacks come once, 
   parts.hub.onFlushesMissed();
   await settle();
   assert.is(calls, 1);
-  parts.hub.whenReady(() => (calls += 1));
+  parts.hub.whenReady(early, () => (calls += 1));
   assert.is(calls, 2, 'at once');
 });
 
@@ -217,9 +220,10 @@ test('after a gap memory does not lead to the live end: a resume over it is told
 
 test('a position is that of everything delivered', async () => {
   using parts = await new Parts().up();
-  const { socket } = parts.follower();
+  const follower = parts.follower();
+  const { socket } = follower;
   parts.publish('A', 1);
-  const position = parts.hub.position();
+  const position = parts.hub.position(follower);
   assert.equal(socket.take(), ['A 1']);
   const cursor = { run: 'a'.repeat(12), streamId: 'stream1', id: '2-0', liveSeq: 2 };
   assert.is(position, formatResumeToken(cursor));

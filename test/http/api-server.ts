@@ -35,6 +35,7 @@ export async function createApiServer(
   const app = createHttpServer(config);
   addApiRoutes(app, {
     queries,
+    limits: config,
     tokens,
     timeZone: config.barsTimeZone,
     allowedOrigins: new Set(options.allowedOrigins),

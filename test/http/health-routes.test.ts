@@ -10,10 +10,17 @@ const READY: Readiness = {
   durabilityWarnings: ['Redis keeps no append-only file'],
 };
 
-async function answer(path: string, readiness: Readiness): Promise<{ status: number; body: unknown }> {
+/** No token is good. */
+const TOKENS = { isOpen: false, authenticate: () => undefined };
+
+async function answer(
+  path: string,
+  readiness: Readiness,
+  remoteAddress = '127.0.0.1',
+): Promise<{ status: number; body: unknown }> {
   const app = fastify();
-  addHealthRoutes(app, () => readiness);
-  const { statusCode, body } = await app.inject(path);
+  addHealthRoutes(app, () => readiness, TOKENS);
+  const { statusCode, body } = await app.inject({ url: path, remoteAddress, headers: { host: 'localhost' } });
   await app.close();
   return { status: statusCode, body: JSON.parse(body) };
 }
@@ -29,4 +36,8 @@ test('one dependency missing: 503 with the cause; the process lives all the same
   const body = { status: 'not ready', dependencies, weaknesses: [] };
   assert.equal(await answer('/readyz', readiness), { status: 503, body });
   assert.equal(await answer('/healthz', readiness), { status: 200, body: { status: 'ok' } });
+});
+
+test('from another machine without a token: whether it is ready, and no details', async () => {
+  assert.equal(await answer('/readyz', READY, '192.0.2.7'), { status: 200, body: { status: 'ready' } });
 });

@@ -80,13 +80,48 @@ test('a handshake that never comes, and bytes that are none, end at the deadline
   await app.close();
 });
 
-test('more handshakes under way from one address than may be: the next is cut', async () => {
+test('more handshakes under way from one address than may be: the oldest is cut, and a client gets through', async () => {
   const { app, port } = await listen({ MAX_CONNECTING_PER_ADDRESS: '3' });
-  const unauthenticated = await Promise.all([0, 1, 2].map(() => StrangerSocket.connect(port)));
-  using late = await StrangerSocket.connect(port);
-  assert.ok((await late.until(({ isEnded }) => isEnded, 2_000)).isEnded);
-  for (const stranger of unauthenticated) stranger.socket.destroy();
-  await until('there is room again', async () => (await shownName(port).catch(() => '')) === 'first');
+  const strangers: StrangerSocket[] = [];
+  for (let at = 0; at < 3; at++) strangers.push(await StrangerSocket.connect(port));
+  assert.is(await shownName(port), 'first');
+  assert.ok((await strangers[0]?.until(({ isEnded }) => isEnded, 2_000))?.isEnded);
+  assert.equal(
+    strangers.map(({ answers }) => answers.isEnded),
+    [true, false, false],
+  );
+  for (const stranger of strangers) stranger.socket.destroy();
+  await app.close();
+});
+
+/** Suite that a client which knows only those of `offer` gets; undefined where the server has none of them. */
+function suiteOf(port: number, offer: object): Promise<string | undefined> {
+  return new Promise((resolve) => {
+    const socket = connect({ port, host: '127.0.0.1', rejectUnauthorized: false, ...offer }, () => {
+      resolve(socket.getCipher().name);
+      socket.destroy();
+    });
+    socket.once('error', () => resolve(undefined));
+  });
+}
+
+const OFFERS: ReadonlyArray<readonly [offer: object, isTaken: boolean]> = [
+  [{ maxVersion: 'TLSv1.2', ciphers: 'AES128-GCM-SHA256' }, false],
+  [{ maxVersion: 'TLSv1.2', ciphers: 'AES256-SHA256' }, false],
+  [{ maxVersion: 'TLSv1.2', ciphers: 'ECDHE-RSA-AES128-SHA:ECDHE-ECDSA-AES128-SHA' }, false],
+  [{ maxVersion: 'TLSv1.1', minVersion: 'TLSv1', ciphers: 'ALL@SECLEVEL=0' }, false],
+  [{ maxVersion: 'TLSv1.2', ciphers: 'ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES128-GCM-SHA256' }, true],
+  [{ minVersion: 'TLSv1.3' }, true],
+];
+test('suites in force, also after a renewal of the certificate: those with forward secrecy and no others', async () => {
+  const { app, port } = await listen();
+  for (const name of ['first', 'second']) {
+    await use(name);
+    await until('that certificate is shown', async () => (await shownName(port)) === name);
+    for (const [offer, isTaken] of OFFERS) {
+      assert.is((await suiteOf(port, offer)) !== undefined, isTaken, JSON.stringify(offer));
+    }
+  }
   await app.close();
 });
 

@@ -20,6 +20,7 @@ test('everything the operator was promised is there, with a unit and a sentence'
   const families = await read(new GatewayMetrics());
   const ours = [...families.keys()].filter((name) => name.startsWith('tickgate_')).sort();
   assert.equal(ours, [
+    'tickgate_auth_failures_total',
     'tickgate_buffer_oldest_age_seconds',
     'tickgate_buffer_ticks',
     'tickgate_commit_latency_seconds',
@@ -47,6 +48,7 @@ test('everything the operator was promised is there, with a unit and a sentence'
     'tickgate_ticks_accepted_total',
     'tickgate_ticks_committed_total',
     'tickgate_ticks_rejected_total',
+    'tickgate_tokens_refused_rows',
     'tickgate_up',
   ]);
   for (const name of ['process_resident_memory_bytes', 'nodejs_eventloop_lag_p99_seconds'])

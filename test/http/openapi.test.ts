@@ -2,6 +2,7 @@ import { Validator } from '@seriousme/openapi-schema-validator';
 import { fastify } from 'fastify';
 import * as assert from 'uvu/assert';
 import { z } from 'zod';
+import { loadConfig } from '../../src/config.ts';
 import { addApiRoutes } from '../../src/http/api-routes.ts';
 import { suite } from '../support/suite.ts';
 
@@ -31,7 +32,8 @@ async function readDocument(): Promise<unknown> {
   const never = (): Promise<never> => Promise.reject(new Error('not asked here'));
   addApiRoutes(app, {
     queries: { symbols: never, lastTicks: never, bars: never, ticks: never, top: never, board: never },
-    tokens: { isOpen: false, principalOf: () => undefined },
+    tokens: { isOpen: false, authenticate: () => undefined },
+    limits: loadConfig({}),
     timeZone: 'UTC',
     allowedOrigins: new Set(),
   });
@@ -66,7 +68,7 @@ test('names every route with what it takes and answers', async () => {
     ['/api/board', 'get', 'date'],
   ]);
   for (const { get } of Object.values(paths)) {
-    assert.equal(Object.keys(get?.responses ?? {}), ['200', '400', '401', '403', '503']);
+    assert.equal(Object.keys(get?.responses ?? {}), ['200', '400', '401', '403', '429', '503']);
   }
   const named = ['Bars', 'Board', 'Error', 'LastTicks', 'Symbols', 'Ticks', 'Top'];
   assert.equal(Object.keys(components.schemas).sort(), named);

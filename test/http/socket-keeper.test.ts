@@ -7,6 +7,7 @@ import { AccessTokens } from '../../src/http/access-tokens.ts';
 import { ConnectionLimits } from '../../src/http/connection-limits.ts';
 import { type KeptConnection, SocketKeeper } from '../../src/http/socket-keeper.ts';
 import { setLogLevel } from '../../src/logger.ts';
+import { frameBytes } from '../bad-input/frame-bytes.ts';
 import { StrangerSocket } from '../bad-input/stranger-socket.ts';
 import { suite } from '../support/suite.ts';
 import { until } from '../support/test-market.ts';
@@ -24,8 +25,19 @@ async function keep(connection: Partial<KeptConnection>): Promise<{
   readonly close: () => void;
 }> {
   const tokens = new AccessTokens(undefined);
-  const keeper = new SocketKeeper({ authDeadlineMs: 60_000, pingIntervalMs: PING_MS, maxControlFrames: 20, tokens });
-  const limits = new ConnectionLimits(10, 10);
+  const keeper = new SocketKeeper({
+    authDeadlineMs: 60_000,
+    pingIntervalMs: PING_MS,
+    maxControlFrames: 20,
+    maxAuthMessageBytes: 512,
+    tokens,
+  });
+  const limits = new ConnectionLimits({
+    maxConnections: 10,
+    maxUnauthenticatedPerAddress: 10,
+    feedReservePercent: 10,
+    tokenSharePercent: 50,
+  });
   const http = createServer();
   const server = new WebSocketServer({ server: http });
   server.on('connection', (socket) => {
@@ -42,7 +54,7 @@ async function keep(connection: Partial<KeptConnection>): Promise<{
     keeper.keep(
       socket,
       Object.defineProperties(kept, Object.getOwnPropertyDescriptors(connection)),
-      limits.admit('a', false),
+      limits.admit({ address: 'a', kind: 'live', isAuthenticated: false, token: undefined }),
     );
   });
   http.listen(0, '127.0.0.1');
@@ -104,5 +116,27 @@ test('closing all is polite first, then final', async () => {
   const { keeper, peer, close } = await keep({ end: () => undefined });
   await keeper.closeAll(4001, 'shutdown', 100);
   assert.ok((await peer.until(({ isEnded }) => isEnded)).isEnded);
+  close();
+});
+
+test('before authentication a message larger than a token may be is not handed on; after it is', async () => {
+  const frame = (bytes: number): Buffer => frameBytes({ payload: Buffer.alloc(bytes, 0x20) });
+  const taken: number[] = [];
+  const connection = { isAuthenticated: false };
+  const { peer, close } = await keep({
+    get isAuthenticated() {
+      return connection.isAuthenticated;
+    },
+    onMessage: (data) => taken.push(data.length),
+  });
+  peer.send(frame(512));
+  await until('a small one is taken', () => taken.length === 1);
+  connection.isAuthenticated = true;
+  peer.send(frame(513));
+  await until('after authentication a larger one is', () => taken.length === 2);
+  connection.isAuthenticated = false;
+  peer.send(frame(513));
+  assert.is((await peer.until(({ closeCode }) => closeCode !== undefined)).closeCode, 1009);
+  assert.equal(taken, [512, 513]);
   close();
 });

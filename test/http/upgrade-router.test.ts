@@ -6,9 +6,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as assert from 'uvu/assert';
 import { AccessTokens } from '../../src/http/access-tokens.ts';
-import { ConnectionLimits } from '../../src/http/connection-limits.ts';
+import { type Admission, ConnectionLimits } from '../../src/http/connection-limits.ts';
 import { UpgradeRouter } from '../../src/http/upgrade-router.ts';
-import { tokenRow } from '../bad-input/gateway-under-test.ts';
+import { frameBytes } from '../bad-input/frame-bytes.ts';
+import { bearer, tokenRow } from '../bad-input/gateway-under-test.ts';
 import { StrangerSocket, upgradeRequest } from '../bad-input/stranger-socket.ts';
 import { suite } from '../support/suite.ts';
 
@@ -24,6 +25,8 @@ interface Options {
   readonly isOpen?: boolean;
   readonly trustProxy?: boolean;
   readonly perAddress?: number;
+  readonly maxConnections?: number;
+  readonly onAccept?: (admission: Admission) => void;
 }
 
 /** A server with an endpoint that browsers may use. */
@@ -31,13 +34,26 @@ async function listen(options: Options = {}): Promise<{ port: number; server: Se
   const tokens = new AccessTokens(options.isOpen === true ? undefined : join(folder, 'tokens.json'));
   const router = new UpgradeRouter({
     endpoints: [
-      { path: '/v1/live', defaultCodec: 'json', maxMessageBytes: 1_024, allowsBrowsers: true, accept: () => undefined },
+      {
+        path: '/v1/live',
+        kind: 'live',
+        defaultCodec: 'json',
+        maxMessageBytes: 1_000_000,
+        allowsBrowsers: true,
+        accept: (_socket, _codec, _principal, admission) => options.onAccept?.(admission),
+      },
     ],
     tokens,
-    limits: new ConnectionLimits(100, options.perAddress ?? 100),
+    limits: new ConnectionLimits({
+      maxConnections: options.maxConnections ?? 100,
+      maxUnauthenticatedPerAddress: options.perAddress ?? 100,
+      feedReservePercent: 10,
+      tokenSharePercent: 50,
+    }),
     trustProxy: options.trustProxy ?? false,
     allowedOrigins: new Set(['https://good.test']),
     maxFragments: 16,
+    maxAuthMessageBytes: 512,
   });
   const server = createServer();
   router.attach(server);
@@ -45,6 +61,13 @@ async function listen(options: Options = {}): Promise<{ port: number; server: Se
   await once(server, 'listening');
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a TCP server's address is one
   return { port: (server.address() as AddressInfo).port, server, tokens };
+}
+
+async function upgraded(port: number, changes: Record<string, string>): Promise<StrangerSocket> {
+  const stranger = await StrangerSocket.connect(port);
+  stranger.send(upgradeRequest({ requestLine: 'GET /v1/live HTTP/1.1', changes }));
+  assert.is((await stranger.until(({ status, isEnded }) => status !== undefined || isEnded)).status, 101);
+  return stranger;
 }
 
 async function statusOf(port: number, changes: Record<string, string>): Promise<number | undefined> {
@@ -101,4 +124,37 @@ test('behind a trusted proxy strangers are counted by the address it forwards; e
     server.closeAllConnections();
     server.close();
   }
+});
+
+test('one token’s connections beyond its share: 429 at the upgrade', async () => {
+  const { port, server, tokens } = await listen({ maxConnections: 4 });
+  const changes = { ...bearer('live'), Host: 'gateway.test' };
+  const kept = await Promise.all([0, 1].map(() => upgraded(port, changes)));
+  assert.is(await statusOf(port, changes), 429);
+  assert.is(await statusOf(port, {}), 101);
+  for (const each of kept) each.socket.destroy();
+  tokens[Symbol.dispose]();
+  server.closeAllConnections();
+  server.close();
+});
+
+test('before authentication a large message is not gathered, nor many small ones; after it they are', async () => {
+  const admissions: Admission[] = [];
+  const { port, server, tokens } = await listen({ onAccept: (admission) => admissions.push(admission) });
+  const flood = async (size: number, isSafe: boolean): Promise<boolean> => {
+    using peer = await upgraded(port, {});
+    if (isSafe) admissions.at(-1)?.authenticated(undefined);
+    const message = frameBytes({ payload: Buffer.alloc(size, 0x20) });
+    for (let sent = 0; sent < 10_000; sent += message.length) {
+      peer.send(message.subarray(0, 10_000));
+      await new Promise((resolve) => setTimeout(resolve, 1));
+    }
+    return (await peer.until(({ isEnded }) => isEnded, isSafe ? 200 : 2_000)).isEnded;
+  };
+  assert.ok(await flood(500_000, false));
+  assert.ok(await flood(100, false));
+  assert.not(await flood(100, true));
+  tokens[Symbol.dispose]();
+  server.closeAllConnections();
+  server.close();
 });

@@ -1,6 +1,11 @@
 import { pack, unpack } from 'msgpackr';
 import { nextTurn } from '../../src/base/next-turn.ts';
-import { FeedConnection, type FeedEndpointOptions, type FeedPrincipal } from '../../src/ingest/feed-connection.ts';
+import {
+  FeedConnection,
+  type FeedEndpoint,
+  type FeedEndpointOptions,
+  type FeedPrincipal,
+} from '../../src/ingest/feed-connection.ts';
 import { FeedRegistry } from '../../src/ingest/feed-registry.ts';
 import type { OneOffListener } from '../../src/ingest/internal-feed.ts';
 import { TokenFeeds } from '../../src/ingest/token-feeds.ts';
@@ -28,6 +33,8 @@ interface SubjectOptions {
   readonly principal?: FeedPrincipal | undefined;
   readonly codec?: CodecName;
   readonly options?: Partial<FeedEndpointOptions>;
+  /** The token `good` is, where left out. */
+  readonly authenticate?: FeedEndpoint['authenticate'];
 }
 
 /** A connection on fakes of everything around it. Its client speaks JSON unless told otherwise. */
@@ -47,7 +54,7 @@ export class ConnectionUnderTest {
   readonly #codec: CodecName;
   #heard: unknown[] = [];
 
-  constructor({ principal = PUBLISHER, codec = 'json', options }: SubjectOptions = {}) {
+  constructor({ principal = PUBLISHER, codec = 'json', options, authenticate }: SubjectOptions = {}) {
     this.#codec = codec;
     const { socket, clock, buffer, opener, observer, registry } = this;
     this.connection = new FeedConnection(
@@ -60,7 +67,7 @@ export class ConnectionUnderTest {
         registry,
         tokenFeeds: new TokenFeeds(2),
         internalFeed: { publish: (_ticks, listener) => void this.oneOff.push(listener) },
-        authenticate: (token) => (token === 'good' ? PUBLISHER : undefined),
+        authenticate: authenticate ?? ((token) => (token === 'good' ? PUBLISHER : undefined)),
       },
       {
         get bufferedAmount() {

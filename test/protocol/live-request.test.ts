@@ -90,6 +90,8 @@ const BAD: ReadonlyArray<readonly [what: string, message: unknown, outcome: 'bad
   ['an empty symbol', { action: 'subscribe', bars: [''] }, 400],
   ['a symbol with a quote', { action: 'subscribe', updatedBars: ['A"'] }, 400],
   ['a feed name beyond any length', { action: 'subscribe', flushes: ['f'.repeat(100)] }, 400],
+  ['a feed name with a blank', { action: 'subscribe', flushes: ['f', 'a b'] }, 400],
+  ['the name of an internal feed', { action: 'unsubscribe', flushes: ['~gw-x'] }, 400],
   ['publish', { action: 'publish', ticks: [] }, 410],
 ];
 

@@ -1,4 +1,5 @@
 import { type Clock, SYSTEM_CLOCK } from '../../base/clock.ts';
+import { Fifo } from '../../base/fifo.ts';
 import { RowList } from '../../base/row-list.ts';
 import { describeError } from '../../errors.ts';
 import { fanoutLogger } from '../../logger.ts';
@@ -12,6 +13,8 @@ import type { LiveSubscriber } from '../live-subscriber.ts';
 
 const MAX_BARS_A_FRAME = 256;
 const RETRY_MS = 2_000;
+/** Time slice of delivery: then sockets and feeds get theirs. */
+const TURN_MS = 2;
 const MINUTE_MS = 60_000;
 /** Overlap of a re-read: it begins so long before the last flush notice. */
 const BARS_BACK_MS = 3 * MINUTE_MS;
@@ -19,7 +22,8 @@ const MAX_BARS_BACK_MS = 60 * MINUTE_MS;
 
 /**
  * Bar delivery: bars whose minute is over (`b`) and bars that changed afterwards (`u`), each encoded once per codec, in
- * frames shared by dashboards with equal filters. Bars of flushes whose notice was lost are read from the store.
+ * frames shared by dashboards with equal filters. Each filter costs a pass over the bars, so that many dashboards are
+ * served in time slices. Bars of flushes whose notice was lost are read from the store.
  */
 export class BarDelivery implements Disposable {
   readonly #prices: LivePrices;
@@ -28,10 +32,20 @@ export class BarDelivery implements Disposable {
   readonly #minutes = new MinuteCloser();
   /** Time of the last flush notice. */
   #heardMs: number;
+  readonly #monotonicMs: () => number;
+  /** Deliveries under way, the oldest first. */
+  readonly #rounds = new Fifo<Iterator<undefined>>();
+  #immediate: NodeJS.Immediate | undefined;
   #cancelRetry: (() => void) | undefined;
   #isDisposed = false;
 
-  constructor(prices: LivePrices, subscribers: Iterable<LiveSubscriber>, clock: Clock = SYSTEM_CLOCK) {
+  constructor(
+    prices: LivePrices,
+    subscribers: Iterable<LiveSubscriber>,
+    clock: Clock = SYSTEM_CLOCK,
+    monotonicMs: () => number = () => performance.now(),
+  ) {
+    this.#monotonicMs = monotonicMs;
     this.#prices = prices;
     this.#subscribers = subscribers;
     this.#clock = clock;
@@ -41,6 +55,8 @@ export class BarDelivery implements Disposable {
   [Symbol.dispose](): void {
     this.#isDisposed = true;
     this.#cancelRetry?.();
+    clearImmediate(this.#immediate);
+    this.#rounds.clear();
   }
 
   /** Bars that a flush committed. */
@@ -73,6 +89,26 @@ export class BarDelivery implements Disposable {
 
   #deliver(events: readonly BarEvent[]): void {
     if (events.length === 0) return;
+    this.#rounds.push(this.#round(events));
+    if (this.#immediate === undefined) this.#turn();
+  }
+
+  /** One time slice. */
+  #turn(): void {
+    this.#immediate = undefined;
+    const endMs = this.#monotonicMs() + TURN_MS;
+    for (let round = this.#rounds.at(0); round !== undefined; round = this.#rounds.at(0)) {
+      while (round.next().done !== true) {
+        if (this.#monotonicMs() < endMs) continue;
+        this.#immediate = setImmediate(() => this.#turn());
+        return;
+      }
+      this.#rounds.shift();
+    }
+  }
+
+  /** A step serves one dashboard. */
+  *#round(events: readonly BarEvent[]): Generator<undefined> {
     const encoded = new Map<CodecName, FragmentBuffer>();
     const framesByFilter = new Map<string, readonly Buffer[]>();
     for (const subscriber of this.#subscribers) {
@@ -87,6 +123,7 @@ export class BarDelivery implements Disposable {
         framesByFilter.set(key, frames);
       }
       for (const frame of frames) if (!subscriber.isClosed) subscriber.sendControl(frame);
+      yield;
     }
   }
 }

@@ -7,7 +7,13 @@ import type { FanoutObserver } from '../fanout-ports.ts';
 import { TickEncoder } from '../frames/tick-encoder.ts';
 import type { DeliveryCounts, LiveOutbox, SharedTicks } from './live-outbox.ts';
 import { PendingEntries, type PendingEntry, type PendingPart } from './pending-entries.ts';
-import { type DeliveryProfile, NOTHING_PENDING, type SubscriberGroup, SubscriberGroups } from './subscriber-groups.ts';
+import {
+  type DeliveryProfile,
+  NOT_QUEUED,
+  NOTHING_PENDING,
+  type SubscriberGroup,
+  SubscriberGroups,
+} from './subscriber-groups.ts';
 
 export interface TickDeliveryOptions {
   readonly symbolTable: SymbolTable;
@@ -26,7 +32,8 @@ const MAX_PENDING_TICKS = 16_384;
 const TURN_MS = 1;
 /** Bound here for speed, as in two-32.ts: it is compared for every tick. */
 const NOTHING: number = NOTHING_PENDING;
-const NO_GROUPS: readonly Group[] = [];
+/** At most about so many names of groups are moved at once, so that equal groups become one without a long turn. */
+const MAX_NAMES_MERGED = 4_096;
 /** Pump interval of outboxes that hold ticks. */
 const PUMP_MS = 10;
 
@@ -42,7 +49,7 @@ export class TickDelivery implements Disposable {
   readonly counts: DeliveryCounts = { sent: 0, frames: 0, bytes: 0, dropped: 0 };
   readonly #options: TickDeliveryOptions;
   readonly #clock: Clock;
-  readonly #groups = new SubscriberGroups<LiveOutbox>();
+  readonly #groups = new SubscriberGroups<LiveOutbox>((group) => this.#flushGroup(group));
   readonly #delay: AdaptiveDelay;
   readonly #entries = new PendingEntries();
   readonly #encoders: Readonly<Record<CodecName, TickEncoder>> = {
@@ -50,12 +57,11 @@ export class TickDelivery implements Disposable {
     msgpack: new TickEncoder('msgpack'),
   };
   readonly #holding = new Set<LiveOutbox>();
-  /** Groups with pending ticks, longest waiting first, from `#served` on. */
+  /** Groups with pending ticks, longest waiting first, from `#served` on; one that is not `queuedAt` there was served. */
   #queue: Group[] = [];
   #served = 0;
-  /** Groups that name a symbol, by its number: as of a version of the groups. */
-  #naming: Array<readonly Group[] | undefined> = [];
-  #namingVersion = -1;
+  /** Groups that name a symbol, by its number. */
+  readonly #naming: Array<readonly Group[] | undefined> = [];
   #timer: NodeJS.Timeout | undefined;
   #immediate: NodeJS.Immediate | undefined;
   #stopPumping: (() => void) | undefined;
@@ -68,11 +74,24 @@ export class TickDelivery implements Disposable {
     this.#forgetPending();
   }
 
-  /** From here on the outbox gets the live ticks of its profile; pending ones still go out by the one before. */
-  join(outbox: LiveOutbox, profile: DeliveryProfile): void {
-    this.flush();
-    this.#groups.join(outbox, profile);
+  /**
+   * From here on the outbox gets the live ticks of its profile; pending ones still go out by the one before.
+   * @param changed names that may have changed, where the profile has the same set of names as before
+   */
+  join(outbox: LiveOutbox, profile: DeliveryProfile, changed?: readonly string[]): void {
+    this.#groups.join(outbox, profile, changed);
     this.watch(outbox);
+  }
+
+  /** Delivers pending ticks to the outbox now, and to those that get the same frames. */
+  flushOf(outbox: LiveOutbox): void {
+    const group = this.#groups.groupOf(outbox);
+    if (group !== undefined) this.#flushGroup(group);
+  }
+
+  /** Groups that have become equal become one: called every now and then. */
+  mergeGroups(): void {
+    this.#groups.mergeEqual(MAX_NAMES_MERGED);
   }
 
   /** The outbox gets no more live ticks; those it holds are still sent. */
@@ -125,20 +144,24 @@ export class TickDelivery implements Disposable {
   #enqueue(group: Group, entry: number): void {
     if (group.fromEntry !== NOTHING) return;
     group.fromEntry = entry;
-    this.#queue.push(group);
+    group.queuedAt = this.#queue.push(group) - 1;
   }
 
   #groupsNaming(symbol: number): readonly Group[] {
-    if (this.#namingVersion !== this.#groups.version) {
-      this.#namingVersion = this.#groups.version;
-      this.#naming = [];
+    return (this.#naming[symbol] ??= this.#groups.of(this.columns.symbolTable.names[symbol] ?? ''));
+  }
+
+  /** The group that has waited longest. */
+  #next(): Group | undefined {
+    for (; ; this.#served += 1) {
+      const group = this.#queue[this.#served];
+      if (group === undefined || group.queuedAt === this.#served) return group;
     }
-    return (this.#naming[symbol] ??= this.#groups.of(this.columns.symbolTable.names[symbol] ?? '') ?? NO_GROUPS);
   }
 
   #schedule(nowMs: number): void {
     if (this.#timer !== undefined || this.#immediate !== undefined) return;
-    const dueMs = (this.#queue[this.#served]?.servedMs ?? 0) + this.#delay.gapMs(nowMs);
+    const dueMs = (this.#next()?.servedMs ?? 0) + this.#delay.gapMs(nowMs);
     if (dueMs <= nowMs) this.#immediate = setImmediate(() => this.#deliver('due'));
     else this.#timer = setTimeout(() => this.#deliver('due'), dueMs - nowMs);
   }
@@ -159,14 +182,14 @@ export class TickDelivery implements Disposable {
     const endMs = which === 'all' ? Number.POSITIVE_INFINITY : startedMs + TURN_MS;
     const wallMs = this.#clock.now();
     let nowMs = startedMs;
-    for (const { codec } of this.#groups.ofAll) this.#encoders[codec].encodeThrough(this.columns.length);
-    let group = this.#queue[this.#served];
+    this.#encodeForAll();
+    let group = this.#next();
     while (group !== undefined && nowMs < endMs && group.servedMs + gapMs <= nowMs) {
       this.#served += 1;
       this.#serve(group, wallMs);
       nowMs = performance.now();
       group.servedMs = nowMs;
-      group = this.#queue[this.#served];
+      group = this.#next();
     }
     this.#delay.spent(startedMs, nowMs);
     if (group === undefined) this.#forgetPending();
@@ -175,11 +198,28 @@ export class TickDelivery implements Disposable {
     this.#observe();
   }
 
+  /** Serves one group now, out of its turn: the queue passes over it. */
+  #flushGroup(group: Group): void {
+    if (group.fromEntry === NOTHING) return;
+    const startedMs = performance.now();
+    this.#encodeForAll();
+    this.#serve(group, this.#clock.now());
+    group.servedMs = performance.now();
+    this.#delay.spent(startedMs, group.servedMs);
+    this.#observe();
+  }
+
+  /** Frames of every symbol are copied whole: before any one row is encoded alone, all are, in their order. */
+  #encodeForAll(): void {
+    for (const { codec } of this.#groups.ofAll) this.#encoders[codec].encodeThrough(this.columns.length);
+  }
+
   #serve(group: Group, nowMs: number): void {
     const { fromEntry, rows, members } = group;
     group.fromEntry = NOTHING_PENDING;
+    group.queuedAt = NOT_QUEUED;
     if (fromEntry === NOTHING_PENDING || members.size === 0) return rows.clear();
-    const parts = group.filter.isAll ? this.#entries.all(fromEntry) : this.#entries.of(rows, fromEntry);
+    const parts = group.isAll ? this.#entries.all(fromEntry) : this.#entries.of(rows, fromEntry);
     for (const part of parts) {
       const shared = this.#share(group, part);
       for (const member of members) {

@@ -12,6 +12,8 @@ import type { RawLiveEntry } from '../../stream/live-message.ts';
 import { formatResumeToken, parseResumeToken, type StreamCursor } from '../../stream/stream-cursor.ts';
 import type { StreamTail } from '../../stream/stream-tail.ts';
 import type { FanoutObserver } from '../fanout-ports.ts';
+import type { FairWorkQueue } from '../fair-work-queue.ts';
+import { FairSlots, type Release } from '../fair-slots.ts';
 import { positionElement } from '../frames/position-element.ts';
 import { TickEncoder } from '../frames/tick-encoder.ts';
 import type { LiveSubscriber } from '../live-subscriber.ts';
@@ -25,8 +27,12 @@ export interface CatchUpOptions {
   readonly symbolTable: SymbolTable;
   /** Live end of the stream; see StreamFollower. */
   readonly stream: { readonly cursor: StreamCursor | undefined; readonly isPrimed: boolean };
-  /** See TickDelivery. After a flush the stream's cursor is the position of the dashboards that get live ticks. */
-  readonly delivery: { flush(): void; watch(outbox: LiveSubscriber['outbox']): void };
+  /** See TickDelivery: who joins it begins behind its pending ticks, which are before the stream's cursor. */
+  readonly delivery: { watch(outbox: LiveSubscriber['outbox']): void };
+  /** Frames are made in its turns. */
+  readonly work: FairWorkQueue;
+  /** At most so many dashboards catch up at once: after a restart all resume together. */
+  readonly maxCatchUps: number;
   /** The system's where left out. */
   readonly clock?: Clock;
 }
@@ -34,7 +40,7 @@ export interface CatchUpOptions {
 /** Source of a resuming dashboard's ticks. */
 type Origin = 'memory' | 'stream' | 'nothing';
 
-/** At most so many readings of the stream at once: after a restart all dashboards resume together. */
+/** At most so many readings of the stream at once. */
 const MAX_READINGS = 4;
 const RECENT_BYTES = 16 * 1024 * 1024;
 const CHUNK_BYTES = 128 * 1024;
@@ -46,7 +52,10 @@ const READ_RETRY_MS = 200;
 /** Thrown to end the catch-up of a dashboard that has closed, or that was cut. */
 class Ended extends Error {}
 
-/** Catch-up: brings dashboards from their resume token to the live end, from memory or from the stream. */
+/**
+ * Catch-up: brings dashboards from their resume token to the live end, from memory or from the stream. A bounded number
+ * holds entries at once, and frames are made in turns that are bounded in time; both go round the tokens.
+ */
 export class CatchUp implements Disposable {
   readonly #options: CatchUpOptions;
   readonly #clock: Clock;
@@ -57,13 +66,16 @@ export class CatchUp implements Disposable {
     json: new TickEncoder('json'),
     msgpack: new TickEncoder('msgpack'),
   };
-  #readings = 0;
+  /** Held by those that have entries to send. */
+  readonly #slots: FairSlots;
+  readonly #readings = new FairSlots(MAX_READINGS);
   #isDisposed = false;
 
   constructor(options: CatchUpOptions) {
     this.#options = options;
     this.#clock = options.clock ?? SYSTEM_CLOCK;
     this.#columns = new TickColumns(options.symbolTable);
+    this.#slots = new FairSlots(options.maxCatchUps);
   }
 
   [Symbol.dispose](): void {
@@ -113,7 +125,6 @@ export class CatchUp implements Disposable {
     let origin: Origin = 'memory';
     let failures = 0;
     for (;;) {
-      this.#options.delivery.flush();
       this.#checkOpen(subscriber);
       const live = this.#liveCursor;
       const at = sequence.cursor;
@@ -125,12 +136,7 @@ export class CatchUp implements Disposable {
           await this.#pause(subscriber);
           continue;
         }
-        const entries = this.#recent.after(at.liveSeq, CHUNK_BYTES) ?? [];
-        if (entries.length > 0) {
-          for (const entry of entries) sequence.advance(entry);
-          await this.#send(subscriber, entries, at);
-          continue;
-        }
+        if (this.#recent.has(at.liveSeq) && (await this.#sendRecent(subscriber, sequence, at))) continue;
       }
       origin = 'stream';
       try {
@@ -146,44 +152,93 @@ export class CatchUp implements Disposable {
     }
   }
 
+  /** @returns false where memory does not hold the entries any more */
+  async #sendRecent(subscriber: LiveSubscriber, sequence: LiveSequence, at: StreamCursor): Promise<boolean> {
+    await this.#room(subscriber);
+    return this.#holding(subscriber, this.#slots, async (release) => {
+      const entries = this.#recent.after(at.liveSeq, CHUNK_BYTES) ?? [];
+      for (const entry of entries) sequence.advance(entry);
+      await this.#send(subscriber, entries, at, release);
+      return entries.length > 0;
+    });
+  }
+
   /** @returns false when there was nothing to read */
   async #readPage(subscriber: LiveSubscriber, sequence: LiveSequence): Promise<boolean> {
-    while (this.#readings >= MAX_READINGS) await this.#pause(subscriber);
-    this.#readings += 1;
-    try {
+    await this.#room(subscriber);
+    return this.#holding(subscriber, this.#readings, async (endReading) => {
       const asked = this.#pageSize.entries;
       const page = await this.#options.tail.read(sequence.id, asked);
       this.#pageSize.learn(page.entries);
-      const { steps } = sequence.takePage(page, asked);
-      await this.#sendSteps(subscriber, steps, sequence);
-      return page.entries.length > 0;
+      return this.#holding(subscriber, this.#slots, async (release) => {
+        endReading();
+        const { steps } = await this.#inTurn(subscriber, () => sequence.takePage(page, asked));
+        await this.#sendSteps(subscriber, steps, sequence, release);
+        return page.entries.length > 0;
+      });
+    });
+  }
+
+  /** Waits in line for a slot, and holds it until the work is done or releases it. */
+  async #holding<Result>(
+    subscriber: LiveSubscriber,
+    slots: FairSlots,
+    work: (release: Release) => Promise<Result>,
+  ): Promise<Result> {
+    const release = await slots.acquire(subscriber.owner);
+    try {
+      this.#checkOpen(subscriber);
+      return await work(release);
     } finally {
-      this.#readings -= 1;
+      release();
     }
   }
 
-  async #sendSteps(subscriber: LiveSubscriber, steps: readonly SequenceStep[], sequence: LiveSequence): Promise<void> {
+  async #sendSteps(
+    subscriber: LiveSubscriber,
+    steps: readonly SequenceStep[],
+    sequence: LiveSequence,
+    release: Release,
+  ): Promise<void> {
     let entries: RawLiveEntry[] = [];
     for (const step of steps) {
       if (step.kind === 'entry') entries.push(step.entry);
       if (step.kind !== 'gap') continue;
-      await this.#send(subscriber, entries, sequence.cursor);
+      await this.#send(subscriber, entries, sequence.cursor, release);
       entries = [];
       subscriber.sendGap('resume', step.gap.fromMs, step.gap.toMs ?? this.#clock.now());
     }
-    await this.#send(subscriber, entries, sequence.cursor);
+    await this.#send(subscriber, entries, sequence.cursor, release);
   }
 
-  /** Sends the entries' ticks in frames, each when the peer has room for it. */
+  /**
+   * Sends the entries' ticks in frames, each when the peer has room for it and in its turn.
+   * @param release called where the peer has no room: others need not wait for it
+   */
   async #send(
     subscriber: LiveSubscriber,
     entries: readonly RawLiveEntry[],
     stream: StreamCursor | undefined,
+    release: Release,
   ): Promise<void> {
     for (let at = 0; at < entries.length;) {
-      await this.#room(subscriber);
-      at = this.#sendFrame(subscriber, entries, at, stream);
+      await this.#room(subscriber, release);
+      at = await this.#inTurn(subscriber, () => this.#sendFrame(subscriber, entries, at, stream));
     }
+  }
+
+  /** Does the work in a turn of the queue. */
+  #inTurn<Result>(subscriber: LiveSubscriber, work: () => Result): Promise<Result> {
+    return new Promise((resolve, reject) => {
+      this.#options.work.run(subscriber.owner, subscriber.outbox, () => {
+        try {
+          this.#checkOpen(subscriber);
+          resolve(work());
+        } catch (error) {
+          reject(error instanceof Error ? error : new Error('unknown', { cause: error }));
+        }
+      });
+    });
   }
 
   /** One frame of whole entries from index `from` on. @returns the index after them */
@@ -230,7 +285,7 @@ export class CatchUp implements Disposable {
   }
 
   /** Backpressure: waits until the peer has read enough, one turn at least. */
-  async #room(subscriber: LiveSubscriber): Promise<void> {
+  async #room(subscriber: LiveSubscriber, release?: Release): Promise<void> {
     await nextTurn();
     for (;;) {
       this.#checkOpen(subscriber);
@@ -240,6 +295,7 @@ export class CatchUp implements Disposable {
         subscriber.cutSlow();
         throw new Ended();
       }
+      release?.();
       await sleep(this.#clock, WAIT_MS);
     }
   }

@@ -46,6 +46,12 @@ export class RecentEntries {
     this.#bytes = 0;
   }
 
+  /** Whether the entry after number `liveSeq` is here. */
+  has(liveSeq: number): boolean {
+    const first = this.#entries.at(0);
+    return first !== undefined && liveSeq + 1 >= first.liveSeq && liveSeq < this.#lastSeq;
+  }
+
   /**
    * Entries after number `liveSeq`, up to about `maxBytes` of them, as copies.
    * @returns undefined where the first of them is not here any more

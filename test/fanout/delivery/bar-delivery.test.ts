@@ -1,6 +1,7 @@
 import * as assert from 'uvu/assert';
 import { BarDelivery } from '../../../src/fanout/delivery/bar-delivery.ts';
 import { NO_SYMBOLS, type SymbolFilter } from '../../../src/market/symbol-filter.ts';
+import { nextTurn } from '../../../src/base/next-turn.ts';
 import { suite } from '../../support/suite.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 import { barOf, FakePrices } from '../fakes/fake-prices.ts';
@@ -14,7 +15,9 @@ class Parts {
   readonly clock: FakeClock = new FakeClock();
   readonly prices: FakePrices = new FakePrices();
   readonly subscribers: Set<FakeSubscriber> = new Set();
-  readonly delivery: BarDelivery = new BarDelivery(this.prices, this.subscribers, this.clock);
+  /** Monotonic time, moved by the test. */
+  workMs = 0;
+  readonly delivery: BarDelivery = new BarDelivery(this.prices, this.subscribers, this.clock, () => this.workMs);
 
   /** Start of the minute under way, or of one so many minutes before. */
   minute(back = 0): number {
@@ -127,4 +130,29 @@ test('while the store is away it is asked every two seconds, and not after the e
   parts.delivery[Symbol.dispose]();
   await parts.clock.advance(10_000);
   assert.is(parts.prices.askedBarsSince.length, 5);
+});
+
+test('many dashboards are served in time slices, each with all, in order', async () => {
+  const parts = new Parts();
+  const all = Array.from({ length: 10 }, (_, at) => {
+    const subscriber = parts.subscriber(`key ${at}`, EVERYTHING);
+    const send = subscriber.sendControl.bind(subscriber);
+    subscriber.sendControl = (frame) => {
+      parts.workMs += 1;
+      send(frame);
+    };
+    return subscriber;
+  });
+  const delivered = (): number => all.reduce((sum, { controls }) => sum + controls, 0);
+  parts.delivery.onFlushed([barOf('A', parts.minute(2), 1)], parts.clock.now());
+  parts.delivery.onFlushed([barOf('A', parts.minute(1), 2)], parts.clock.now());
+  assert.is(delivered(), 2);
+  parts.delivery.onFlushed([barOf('A', parts.minute(), 3)], parts.clock.now());
+  const turns: number[] = [];
+  for (let before = delivered(); before < 20; before = delivered()) {
+    await nextTurn();
+    turns.push(delivered() - before);
+  }
+  assert.is(Math.max(...turns), 2);
+  for (const subscriber of all) assert.equal(told(subscriber), ['b A 1', 'b A 2']);
 });

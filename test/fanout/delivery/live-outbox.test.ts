@@ -27,6 +27,8 @@ class Peer implements LiveSocket {
     this.got.push(...openFrame(frame, 'json'));
   }
 
+  pause(): void {}
+  resume(): void {}
   close(): void {}
   terminate(): void {}
 

@@ -17,6 +17,7 @@ export class FakeSocket implements LiveSocket {
   /** Code of the close that was asked for. */
   closedWith: number | undefined;
   isTerminated = false;
+  isPaused = false;
   readonly #codec: CodecName;
 
   constructor(codec: CodecName = 'json') {
@@ -30,6 +31,14 @@ export class FakeSocket implements LiveSocket {
     const list: unknown = this.#codec === 'json' ? JSON.parse(payload.toString()) : packr.unpack(payload);
     if (!Array.isArray(list)) throw new Error('a frame that is not an array');
     list.forEach((each: Message) => this.messages.push(each));
+  }
+
+  pause(): void {
+    this.isPaused = true;
+  }
+
+  resume(): void {
+    this.isPaused = false;
   }
 
   close(code: number): void {

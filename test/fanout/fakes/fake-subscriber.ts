@@ -7,14 +7,16 @@ import type { GapReason } from '../../../src/protocol/live-reply.ts';
 import type { FlushNotice } from '../../../src/stream/flush-notice.ts';
 import { FakeSocket } from './fake-socket.ts';
 
-export const EVERYTHING: SymbolFilter = { isAll: true, names: new Set() };
+export const EVERYTHING: SymbolFilter = { isAll: true, names: new Set(), key: '*' };
 
 export function symbols(...names: readonly string[]): SymbolFilter {
-  return { isAll: false, names: new Set(names) };
+  return { isAll: false, names: new Set(names), key: [...new Set(names)].sort().join() };
 }
 
 /** A subscriber with the real outbox over a socket of the test, which writes down what it is told. */
 export class FakeSubscriber implements LiveSubscriber {
+  owner = 'someone';
+  maySeeFeeds = true;
   readonly codec = 'json';
   readonly socket: FakeSocket = new FakeSocket();
   readonly outbox: LiveOutbox;

@@ -1,10 +1,12 @@
 import { Packr } from 'msgpackr';
-import { LiveConnection, type LiveEndpoint, type LivePrincipal } from '../../../src/fanout/live-connection.ts';
+import { LiveConnection } from '../../../src/fanout/live-connection.ts';
+import type { LiveEndpoint, LivePrincipal } from '../../../src/fanout/live-endpoint.ts';
 import { LiveHub } from '../../../src/fanout/live-hub.ts';
 import type { CodecName } from '../../../src/protocol/version.ts';
 import { tickOf } from '../entries.ts';
 import { FakeClock, settle } from '../../support/fake-clock.ts';
 import { FakePrices } from './fake-prices.ts';
+import { FairWorkQueue } from '../../../src/fanout/fair-work-queue.ts';
 import { FakeSocket } from './fake-socket.ts';
 import { FakeStream } from './fake-stream.ts';
 
@@ -12,8 +14,8 @@ export const QUEUE_BYTES = 10_000;
 const packr = new Packr({ useRecords: false });
 
 /** Who may watch these symbols. */
-export const principal = (symbols: LivePrincipal['symbols'], mayWatch = true): LivePrincipal => ({
-  name: 'someone',
+export const principal = (symbols: LivePrincipal['symbols'], mayWatch = true, name = 'someone'): LivePrincipal => ({
+  name,
   symbols,
   mayWatch: () => mayWatch,
 });
@@ -29,6 +31,8 @@ export interface ConnectOptions {
   readonly principal?: LivePrincipal | undefined;
   readonly isOpen?: boolean;
   readonly codec?: CodecName;
+  /** By `TOKENS` where left out. */
+  readonly authenticate?: LiveEndpoint['authenticate'];
 }
 
 export interface Dashboard {
@@ -45,11 +49,15 @@ export class LiveParts implements Disposable {
   readonly stream: FakeStream = new FakeStream();
   readonly store: FakePrices = new FakePrices();
   readonly gaps: string[] = [];
+  /** Time that work takes: moved by the test. */
+  workMs = 0;
   readonly hub: LiveHub = new LiveHub({
     tail: this.stream,
     prices: this.store,
     observer: {},
     coalesceMs: 5,
+    work: new FairWorkQueue({ turnMs: 4, nowMs: () => this.workMs }),
+    maxCatchUps: 2,
     clock: this.clock,
   });
 
@@ -70,13 +78,13 @@ export class LiveParts implements Disposable {
     this.hub.stream.onMessage(this.stream.publish([tickOf(symbol, price)]));
   }
 
-  connect({ principal: from, isOpen = false, codec = 'json' }: ConnectOptions = {}): Dashboard {
+  connect({ principal: from, isOpen = false, codec = 'json', authenticate }: ConnectOptions = {}): Dashboard {
     const endpoint: LiveEndpoint = {
-      options: { queueBytes: QUEUE_BYTES, slowMs: 1_000, maxSymbols: 3 },
+      options: { queueBytes: QUEUE_BYTES, slowMs: 1_000, maxSymbols: 3, maxFeeds: 2 },
       hub: this.hub,
       observer: { onGap: (reason) => void this.gaps.push(reason) },
       isOpen,
-      authenticate: (token) => (isOpen ? ANYONE : TOKENS.get(token)),
+      authenticate: authenticate ?? ((token) => (isOpen ? ANYONE : TOKENS.get(token))),
       clock: this.clock,
     };
     const socket = new FakeSocket(codec);

@@ -1,7 +1,9 @@
 import * as assert from 'uvu/assert';
+import { FairWorkQueue } from '../../../src/fanout/fair-work-queue.ts';
 import { CatchUp } from '../../../src/fanout/stream/catch-up.ts';
 import { SymbolTable } from '../../../src/market/symbol-table.ts';
 import { formatResumeToken, type StreamCursor } from '../../../src/stream/stream-cursor.ts';
+import { nextTurn } from '../../../src/base/next-turn.ts';
 import { suite } from '../../support/suite.ts';
 import { tickOf } from '../entries.ts';
 import { FakeClock, settle } from '../../support/fake-clock.ts';
@@ -23,21 +25,18 @@ class Parts {
   readonly stream: FakeStream = new FakeStream();
   readonly resumes: string[] = [];
   readonly live: { cursor: StreamCursor | undefined; isPrimed: boolean } = { cursor: undefined, isPrimed: true };
-  flushes = 0;
-  /** Called by each flush of the delivery. */
-  onFlush: () => void = () => undefined;
+  /** Monotonic time, of which a frame takes {@link frameMs}. */
+  workMs = 0;
+  frameMs = 0;
   readonly catchUp: CatchUp = new CatchUp({
     tail: this.stream,
     observer: { onResume: (from) => void this.resumes.push(from) },
     symbolTable: new SymbolTable(),
     stream: this.live,
-    delivery: {
-      flush: () => {
-        this.flushes += 1;
-        this.onFlush();
-      },
-      watch: () => undefined,
-    },
+    // Watched with each frame: the time passes within it.
+    delivery: { watch: () => void (this.workMs += this.frameMs) },
+    work: new FairWorkQueue({ turnMs: 4, nowMs: () => this.workMs }),
+    maxCatchUps: 8,
     clock: this.clock,
   });
 
@@ -79,7 +78,6 @@ test('at the live end already: joins in the same turn', () => {
   const subscriber = parts.subscriber();
   const { origins } = parts.resume(subscriber, parts.token(3));
   assert.equal(origins, ['memory']);
-  assert.ok(parts.flushes > 0, 'pending ticks go to others first');
   assert.equal(subscriber.socket.messages, []);
 });
 
@@ -126,19 +124,6 @@ test('entries that come meanwhile are sent too, and the join is in the very turn
   });
   assert.is(liveAtJoin, 8);
   assert.equal(seenAtJoin, prices(1, 8));
-});
-
-test('pending ticks are delivered before the live end is looked at', async () => {
-  const parts = new Parts();
-  parts.appendLive(2);
-  let hasMore = true;
-  parts.onFlush = () => {
-    if (hasMore) parts.appendLive(1);
-    hasMore = false;
-  };
-  const subscriber = parts.subscriber();
-  await parts.resume(subscriber, parts.token(2)).done;
-  assert.equal(subscriber.socket.prices, [3]);
 });
 
 test('only symbols of the profile, with the position of the last whole entry', async () => {
@@ -341,16 +326,6 @@ test('one that closed during the last attempt to read never joins', async () => 
   assert.equal([origins, subscriber.gaps, parts.resumes], [[], [], []]);
 });
 
-test('one that is cut by the flush at the live end never joins', async () => {
-  const parts = new Parts();
-  parts.appendLive(2);
-  const subscriber = parts.subscriber();
-  parts.onFlush = () => subscriber.cutSlow();
-  const { origins, done } = parts.resume(subscriber, parts.token(2));
-  await done;
-  assert.equal(origins, []);
-});
-
 test('at most four readings at once: the fifth waits for its turn', async () => {
   const parts = new Parts();
   parts.appendLive(3, false);
@@ -362,6 +337,56 @@ test('at most four readings at once: the fifth waits for its turn', async () => 
   await parts.clock.advance(100);
   assert.is(parts.stream.maxReadings, 4);
   assert.ok(resumes.every(({ origins }) => origins.join() === 'stream'));
+});
+
+/** Frames of each turn of the event loop until the resumes are done. */
+async function framesOfTurns(subscribers: readonly FakeSubscriber[], resumes: readonly Resume[]): Promise<number[]> {
+  const frames = (): number => subscribers.reduce((sum, { socket }) => sum + socket.frames.length, 0);
+  const turns: number[] = [];
+  for (let before = frames(); resumes.some(({ origins }) => origins.length === 0); before = frames()) {
+    await nextTurn();
+    turns.push(frames() - before);
+    assert.ok(turns.length < 5_000, 'they come to an end');
+  }
+  return turns;
+}
+
+test('a hundred resumes from memory: so many frames in a turn as there is time for, and each gets all of it', async () => {
+  const parts = new Parts();
+  parts.appendLive(1_200);
+  parts.frameMs = 1;
+  const subscribers = Array.from({ length: 100 }, () => parts.subscriber());
+  const resumes = subscribers.map((subscriber) => parts.resume(subscriber, parts.token(0)));
+  const turns = await framesOfTurns(subscribers, resumes);
+  assert.is(Math.max(...turns), 4, 'milliseconds of frames in a turn');
+  for (const { socket } of subscribers) assert.equal(socket.prices, prices(1, 1_200));
+});
+
+test('a hundred resumes of one token do not hold up that of another', async () => {
+  const parts = new Parts();
+  parts.appendLive(1_200);
+  parts.frameMs = 1;
+  const flood = Array.from({ length: 100 }, () => parts.subscriber());
+  const floods = flood.map((subscriber) => parts.resume(subscriber, parts.token(0)));
+  await nextTurn();
+  const other = parts.subscriber();
+  other.owner = 'other';
+  await parts.resume(other, parts.token(0)).done;
+  assert.equal(other.socket.prices, prices(1, 1_200));
+  assert.ok(floods.filter(({ origins }) => origins.length > 0).length < 20, 'of the flood came first');
+});
+
+test('at most so many hold entries at once; one that does not read gives its turn to others', async () => {
+  const parts = new Parts();
+  parts.appendLive(2_000);
+  const stalled = Array.from({ length: 10 }, () => parts.subscriber({ queueBytes: 10_000 }));
+  for (const { socket } of stalled) socket.isReading = false;
+  for (const subscriber of stalled) parts.resume(subscriber, parts.token(0));
+  await parts.clock.advance(50);
+  const { done, origins } = parts.resume(parts.subscriber(), parts.token(0));
+  await parts.clock.advance(50);
+  await done;
+  assert.equal(origins, ['memory']);
 });
 
 test('disposed: whoever waits is left', async () => {
