@@ -7,6 +7,8 @@ import { UnreadAnswers } from './unread-answers.ts';
 
 /** As many as the API has connections to the database. */
 const MAX_READS = 4;
+/** With the time of one read itself an answer comes within 6 s. */
+const MAX_WAIT_MS = 3_000;
 
 /** Reads of the API in a fair order between tokens; without tokens, between addresses. */
 export class FairReads {
@@ -22,6 +24,7 @@ export class FairReads {
       maxReadsPerOwner: limits.apiReadsPerToken,
       maxWaiting: limits.apiWaiting,
       maxWaitingPerOwner: limits.apiWaitingPerToken,
+      maxWaitMs: MAX_WAIT_MS,
     });
   }
 

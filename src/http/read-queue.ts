@@ -1,4 +1,6 @@
+import { type Clock, SYSTEM_CLOCK } from '../base/clock.ts';
 import { Fifo } from '../base/fifo.ts';
+import { StoreUnavailableError } from '../errors.ts';
 import { ApiRefusal } from './api-access.ts';
 
 export interface ReadQueueOptions {
@@ -8,6 +10,9 @@ export interface ReadQueueOptions {
   /** Reads that wait, of all owners and of one. */
   readonly maxWaiting: number;
   readonly maxWaitingPerOwner: number;
+  /** Longest wait of one read: a database that answers nobody is told of, however many wait for it. */
+  readonly maxWaitMs: number;
+  readonly clock?: Clock;
 }
 
 /** One whose turn comes. */
@@ -32,6 +37,7 @@ const RETRY_AFTER_S = 2;
  */
 export class ReadQueue {
   readonly #options: ReadQueueOptions;
+  readonly #clock: Clock;
   readonly #owners = new Map<string, Owner>();
   /** Owners that wait and may begin, the next one first. */
   readonly #rotation = new Fifo<Owner>();
@@ -40,6 +46,7 @@ export class ReadQueue {
 
   constructor(options: ReadQueueOptions) {
     this.#options = options;
+    this.#clock = options.clock ?? SYSTEM_CLOCK;
   }
 
   get running(): number {
@@ -54,6 +61,7 @@ export class ReadQueue {
    * Reads in its turn.
    * @param isGone whether nobody waits for the answer any more: then it is not read
    * @throws {ApiRefusal} 429 when the owner has too many in line, 503 when there are too many of all
+   * @throws {StoreUnavailableError} its turn did not come in time
    */
   async run<Answer>(name: string, isGone: () => boolean, read: () => Promise<Answer>): Promise<Answer> {
     const owner = this.#ownerOf(name);
@@ -81,8 +89,18 @@ export class ReadQueue {
       });
     }
     return new Promise<void>((resolve, reject) => {
-      const abort = (): void => reject(new ApiRefusal(503, 'the client is gone'));
-      owner.waiting.push({ isGone, begin: () => (isGone() ? abort() : resolve()) });
+      let isLate = false;
+      const cancel = this.#clock.after(this.#options.maxWaitMs, () => {
+        isLate = true;
+        const remedy = 'ask again in a few seconds, and fewer at once';
+        reject(new StoreUnavailableError('no read of the database came free in time', { remedy }));
+      });
+      const begin = (): void => {
+        cancel();
+        if (isGone()) reject(new ApiRefusal(503, 'the client is gone'));
+        else resolve();
+      };
+      owner.waiting.push({ isGone: () => isLate || isGone(), begin });
       this.#waiting += 1;
       this.#rotate(owner);
     });

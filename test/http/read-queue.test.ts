@@ -1,6 +1,7 @@
 import * as assert from 'uvu/assert';
 import { ApiRefusal } from '../../src/http/api-access.ts';
 import { ReadQueue } from '../../src/http/read-queue.ts';
+import { FakeClock } from '../support/fake-clock.ts';
 import { suite } from '../support/suite.ts';
 
 const test = suite('fair queue of reads');
@@ -13,6 +14,7 @@ class Reads {
   readonly refused: number[] = [];
   readonly #ends: Array<(isGood: boolean) => void> = [];
   readonly queue: ReadQueue;
+  readonly clock: FakeClock = new FakeClock();
   readonly gone = new Set<string>();
 
   constructor(options: { perOwner?: number; waiting?: number; waitingPerOwner?: number } = {}) {
@@ -21,6 +23,8 @@ class Reads {
       maxReadsPerOwner: options.perOwner ?? 2,
       maxWaiting: options.waiting ?? 1_000,
       maxWaitingPerOwner: options.waitingPerOwner ?? 1_000,
+      maxWaitMs: 3_000,
+      clock: this.clock,
     });
   }
 
@@ -110,4 +114,16 @@ test('whoever has gone meanwhile is not read for', async () => {
   assert.equal(reads.began, ['gone', 'gone', 'here', 'here', 'here']);
   assert.is(reads.refused.length, 48);
   assert.is(reads.queue.waiting, 0);
+});
+
+test('a turn that does not come in 3 s: the wait is ended, and its slot is not taken', async () => {
+  const reads = new Reads();
+  reads.ask('a', 5);
+  await settle();
+  await reads.clock.advance(2_999);
+  assert.equal(reads.refused, []);
+  await reads.clock.advance(1);
+  assert.equal(reads.refused, [500, 500, 500], 'StoreUnavailableError: the API answers 503');
+  await reads.end();
+  assert.equal([reads.began.length, reads.queue.waiting, reads.queue.running], [2, 0, 1]);
 });
