@@ -7,6 +7,7 @@ import { FrameTooLargeError, TickChecker } from '../../src/market/tick-check.ts'
 import { MAX_SEQ } from '../../src/market/tick.ts';
 import type { CodecName } from '../../src/protocol/version.ts';
 import { cpuMs } from '../support/cpu-time.ts';
+import { MAX_TOKEN_LENGTH } from '../../src/protocol/version.ts';
 import { suite } from '../support/suite.ts';
 import { BOMBS, hex } from '../market/msgpack-forms.ts';
 
@@ -101,7 +102,7 @@ const BAD: ReadonlyArray<readonly [what: string, message: unknown]> = [
   ['nine keys', Object.fromEntries(Array.from({ length: 9 }, (_, at) => [`k${at}`, 1]))],
   ['auth without a token', { action: 'auth' }],
   ['a token that is a number', { action: 'auth', token: 1 }],
-  ['a token of 1,025 bytes', { action: 'auth', token: 'x'.repeat(1_025) }],
+  ['a token longer than any may be', { action: 'auth', token: 'x'.repeat(MAX_TOKEN_LENGTH + 1) }],
   ['open without a feed', { action: 'open' }],
   ['an empty feed', { action: 'open', feed: '' }],
   ['a feed of the gateway', { action: 'open', feed: '~gw-1' }],
