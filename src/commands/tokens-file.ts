@@ -20,7 +20,7 @@ const fileShape = z.looseObject({ tokens: z.array(z.looseObject({ name: z.string
 const NEW_FILE_MODE = 0o600;
 
 /**
- * Adds a row to a tokens file, or begins the file. An existing one is written in place: a bind mount, a hard link, the
+ * Adds a row to a tokens file, or begins the file. An existing one is overwritten: a bind mount, a hard link, the
  * owner and the mode stay. Its new text is on disk beside it before, as FILE.new, until it is complete. Two additions at
  * once: the second is refused.
  * @throws {UsageError} when the file is no tokens file, has a row of that name, or cannot be written
@@ -103,7 +103,7 @@ function toText(content: object): string {
   return `${JSON.stringify(content, undefined, 2)}\n`;
 }
 
-/** Overwrites in place, by one write as long as the old text at least: a reader never sees the end of the old one. */
+/** Overwrites the file by one write as long as the old text at least: a reader never sees the end of the old one. */
 async function overwrite(path: string, text: string): Promise<void> {
   await using handle = await open(path, 'r+');
   const bytes = Buffer.from(text);

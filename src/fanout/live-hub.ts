@@ -15,7 +15,7 @@ import { TickDelivery } from './delivery/tick-delivery.ts';
 import type { FanoutObserver, LivePrices } from './fanout-ports.ts';
 import { FeedAges } from './feed-ages.ts';
 import { LastPriceBoard } from './last-price-board.ts';
-import type { FairWorkQueue } from './fair-work-queue.ts';
+import type { FairWorkQueue } from '../base/fair-work-queue.ts';
 import type { LiveSubscriber } from './live-subscriber.ts';
 import { CatchUp } from './stream/catch-up.ts';
 import { type LiveSink, StreamFollower } from './stream/stream-follower.ts';
@@ -182,7 +182,7 @@ export class LiveHub implements LiveSink, Disposable {
     return this.stream.isPrimed && this.#board.isLoaded;
   }
 
-  /** Calls back at once, or when last prices are known, in its turn; a later callback takes the place of an earlier. */
+  /** Calls back at once, or when last prices are known, in its turn; a later callback supersedes an earlier one. */
   whenReady(subscriber: LiveSubscriber, callback: () => void): void {
     if (this.isReady) callback();
     else this.#whenReady.set(subscriber, callback);

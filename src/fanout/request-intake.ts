@@ -1,5 +1,5 @@
 import { TokenBucket } from '../base/token-bucket.ts';
-import type { FairWorkQueue } from './fair-work-queue.ts';
+import type { FairWorkQueue } from '../base/fair-work-queue.ts';
 import type { LiveSocket } from './fanout-ports.ts';
 
 /** Rate limit of requests: bursts are free, a flood is not. */

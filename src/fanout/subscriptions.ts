@@ -1,7 +1,7 @@
 import { ALL_SYMBOLS_KEY, type SymbolFilter } from '../market/symbol-filter.ts';
 import { ErrorCode } from '../protocol/error-codes.ts';
 import { type ChannelLists, EMPTY_CHANNELS, RequestRefusal } from '../protocol/live-request.ts';
-import { SymbolSet } from './symbol-set.ts';
+import { SymbolSet } from '../market/symbol-set.ts';
 
 const EVERYTHING = '*';
 const SYMBOL_CHANNELS = ['trades', 'bars', 'updatedBars'] as const;

@@ -4,7 +4,7 @@ import { RedisLink } from '../buffer/redis-link.ts';
 import { describeRedisAddress, redisOptions } from '../buffer/redis-options.ts';
 import { StreamReader } from '../buffer/stream-reader.ts';
 import type { Config } from '../config.ts';
-import { FairWorkQueue } from '../fanout/fair-work-queue.ts';
+import { FairWorkQueue } from '../base/fair-work-queue.ts';
 import type { FanoutObserver, LivePrices } from '../fanout/fanout-ports.ts';
 import { LiveConnection } from '../fanout/live-connection.ts';
 import type { LiveEndpoint } from '../fanout/live-endpoint.ts';

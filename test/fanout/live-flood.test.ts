@@ -1,6 +1,6 @@
 import * as assert from 'uvu/assert';
 import { nextTurn } from '../../src/base/next-turn.ts';
-import { FairWorkQueue } from '../../src/fanout/fair-work-queue.ts';
+import { FairWorkQueue } from '../../src/base/fair-work-queue.ts';
 import type { LiveSocket } from '../../src/fanout/fanout-ports.ts';
 import { LiveConnection } from '../../src/fanout/live-connection.ts';
 import { LiveHub } from '../../src/fanout/live-hub.ts';

@@ -1,5 +1,5 @@
 import * as assert from 'uvu/assert';
-import { FairWorkQueue } from '../../src/fanout/fair-work-queue.ts';
+import { FairWorkQueue } from '../../src/base/fair-work-queue.ts';
 import { LiveHub } from '../../src/fanout/live-hub.ts';
 import { formatResumeToken } from '../../src/stream/stream-cursor.ts';
 import { suite } from '../support/suite.ts';

@@ -1,5 +1,5 @@
 import * as assert from 'uvu/assert';
-import { FairWorkQueue } from '../../src/fanout/fair-work-queue.ts';
+import { FairWorkQueue } from '../../src/base/fair-work-queue.ts';
 import { RequestIntake } from '../../src/fanout/request-intake.ts';
 import { settle } from '../support/fake-clock.ts';
 import { suite } from '../support/suite.ts';

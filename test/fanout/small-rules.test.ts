@@ -1,7 +1,7 @@
 import * as assert from 'uvu/assert';
 import { FeedAges } from '../../src/fanout/feed-ages.ts';
 import { AdaptiveDelay } from '../../src/base/adaptive-delay.ts';
-import { TailPageSize } from '../../src/fanout/stream/tail-page-size.ts';
+import { TailPageSize } from '../../src/stream/tail-page-size.ts';
 import { formatResumeToken, idMillis, parseResumeToken } from '../../src/stream/stream-cursor.ts';
 import { suite } from '../support/suite.ts';
 

@@ -2,7 +2,7 @@ import type { RowList } from '../../base/row-list.ts';
 import type { CodecName } from '../../protocol/version.ts';
 
 import { formatResumeToken, type StreamCursor } from '../../stream/stream-cursor.ts';
-import { positionElement } from '../frames/position-element.ts';
+import { positionElement } from '../frames/fragment-writer.ts';
 
 /** An entry whose ticks are pending, as rows of the columns of pending ticks. */
 export interface PendingEntry {

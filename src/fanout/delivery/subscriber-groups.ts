@@ -52,7 +52,7 @@ interface Membership<Member> {
 
 /**
  * Subscriber groups, by profile and by the symbols that they name. A member that changes its names alone in its group
- * changes the group in place, for the cost of the names that changed; the group may then be equal to another, and the
+ * changes the group itself, for the cost of the names that changed; the group may then be equal to another, and the
  * two become one when the changes have ended. Pure.
  */
 export class SubscriberGroups<Member> {
@@ -60,7 +60,7 @@ export class SubscriberGroups<Member> {
   readonly #bySymbol = new Map<string, NamingGroups<SubscriberGroup<Member>>>();
   readonly #ofAll = new Set<SubscriberGroup<Member>>();
   readonly #byMember = new Map<Member, Membership<Member>>();
-  /** Groups that changed in place, and so may be equal to that of their key. */
+  /** Groups that were changed themselves, and so may be equal to that of their key. */
   readonly #changed = new Set<SubscriberGroup<Member>>();
   readonly #flush: (group: SubscriberGroup<Member>) => void;
   #namesMoved = 0;

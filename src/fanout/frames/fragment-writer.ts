@@ -2,6 +2,7 @@ import { TWO_32 } from '../../base/two-32.ts';
 import type { OutgoingTick } from '../../market/last-prices.ts';
 import type { MinuteBar } from '../../market/minute-bar.ts';
 import { formatMicros } from '../../market/tick.ts';
+import { separatorLength } from '../../protocol/array-frame.ts';
 import type { CodecName } from '../../protocol/version.ts';
 
 /** Bound here for speed, see two-32.ts. */
@@ -227,4 +228,14 @@ function doubled(bytes: Buffer): Buffer {
 
 function viewOf({ buffer, byteOffset, length }: Buffer): DataView {
   return new DataView(buffer, byteOffset, length);
+}
+
+const WRITERS = { json: fragmentWriter('json'), msgpack: fragmentWriter('msgpack') };
+
+/** `{T:"pos", at}` as an element of an array. */
+export function positionElement(codec: CodecName, resumeToken: string): Buffer {
+  const writer = WRITERS[codec];
+  writer.reset();
+  writer.position(resumeToken);
+  return Buffer.from(writer.bytes.subarray(0, writer.length - separatorLength(codec)));
 }

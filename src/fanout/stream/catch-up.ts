@@ -12,14 +12,14 @@ import type { RawLiveEntry } from '../../stream/live-message.ts';
 import { formatResumeToken, parseResumeToken, type StreamCursor } from '../../stream/stream-cursor.ts';
 import type { StreamTail } from '../../stream/stream-tail.ts';
 import type { FanoutObserver } from '../fanout-ports.ts';
-import type { FairWorkQueue } from '../fair-work-queue.ts';
-import { FairSlots, type Release } from '../fair-slots.ts';
-import { positionElement } from '../frames/position-element.ts';
+import type { FairWorkQueue } from '../../base/fair-work-queue.ts';
+import { FairSlots, type Release } from '../../base/fair-slots.ts';
+import { positionElement } from '../frames/fragment-writer.ts';
 import { TickEncoder } from '../frames/tick-encoder.ts';
 import type { LiveSubscriber } from '../live-subscriber.ts';
 import { decodeEntry, LiveSequence, type SequenceStep } from './live-sequence.ts';
 import { RecentEntries } from './recent-entries.ts';
-import { TailPageSize } from './tail-page-size.ts';
+import { TailPageSize } from '../../stream/tail-page-size.ts';
 
 export interface CatchUpOptions {
   readonly tail: StreamTail;

@@ -7,7 +7,7 @@ import { runPrefix, type StreamCursor } from '../../stream/stream-cursor.ts';
 import type { StreamEntry } from '../../stream/stream-entry.ts';
 import type { StreamTail } from '../../stream/stream-tail.ts';
 import { LiveSequence, type SequenceStep } from './live-sequence.ts';
-import { TailPageSize } from './tail-page-size.ts';
+import { TailPageSize } from '../../stream/tail-page-size.ts';
 
 /** Receiver of the stream's live entries, in order, each once. */
 export interface LiveSink {

@@ -7,7 +7,7 @@ import { type Clock, SYSTEM_CLOCK } from '../../base/clock.ts';
 const POLL_MS = 250;
 
 /**
- * Watches a file, in its directory too: it may be written in place, replaced by rename, or be a link that is turned.
+ * Watches a file, in its directory too: it may be overwritten, replaced by rename, or be a link that is turned.
  * `onLook` is called with each poll and each event. A change is announced twice, since a write within the clock
  * tick of the first reading leaves the same times behind.
  */

@@ -2,7 +2,7 @@ import * as assert from 'uvu/assert';
 import type { LiveSocket } from '../../../src/fanout/fanout-ports.ts';
 import { type DroppedTicks, LiveOutbox, type SharedTicks } from '../../../src/fanout/delivery/live-outbox.ts';
 import { RowList } from '../../../src/base/row-list.ts';
-import { positionElement } from '../../../src/fanout/frames/position-element.ts';
+import { positionElement } from '../../../src/fanout/frames/fragment-writer.ts';
 import { TickEncoder } from '../../../src/fanout/frames/tick-encoder.ts';
 import { SymbolTable } from '../../../src/market/symbol-table.ts';
 import { TickColumns } from '../../../src/market/tick-columns.ts';

@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import * as assert from 'uvu/assert';
 import { type DeliveryProfile, SubscriberGroups } from '../../../src/fanout/delivery/subscriber-groups.ts';
-import { SymbolSet } from '../../../src/fanout/symbol-set.ts';
+import { SymbolSet } from '../../../src/market/symbol-set.ts';
 import { NO_SYMBOLS } from '../../../src/market/symbol-filter.ts';
 import { suite } from '../../support/suite.ts';
 import { EVERYTHING, symbols } from '../fakes/fake-subscriber.ts';

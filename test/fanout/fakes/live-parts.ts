@@ -6,7 +6,7 @@ import type { CodecName } from '../../../src/protocol/version.ts';
 import { tickOf } from '../entries.ts';
 import { FakeClock, settle } from '../../support/fake-clock.ts';
 import { FakePrices } from './fake-prices.ts';
-import { FairWorkQueue } from '../../../src/fanout/fair-work-queue.ts';
+import { FairWorkQueue } from '../../../src/base/fair-work-queue.ts';
 import { FakeSocket } from './fake-socket.ts';
 import { FakeStream } from './fake-stream.ts';
 

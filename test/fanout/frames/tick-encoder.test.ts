@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import * as assert from 'uvu/assert';
 import { FragmentBuffer } from '../../../src/fanout/frames/fragment-buffer.ts';
-import { positionElement } from '../../../src/fanout/frames/position-element.ts';
+import { positionElement } from '../../../src/fanout/frames/fragment-writer.ts';
 import { TickEncoder } from '../../../src/fanout/frames/tick-encoder.ts';
 import { joinedFrame, webSocketFrame } from '../../../src/protocol/array-frame.ts';
 import type { MinuteBar } from '../../../src/market/minute-bar.ts';

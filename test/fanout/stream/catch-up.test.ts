@@ -1,5 +1,5 @@
 import * as assert from 'uvu/assert';
-import { FairWorkQueue } from '../../../src/fanout/fair-work-queue.ts';
+import { FairWorkQueue } from '../../../src/base/fair-work-queue.ts';
 import { CatchUp } from '../../../src/fanout/stream/catch-up.ts';
 import { SymbolTable } from '../../../src/market/symbol-table.ts';
 import { formatResumeToken, type StreamCursor } from '../../../src/stream/stream-cursor.ts';

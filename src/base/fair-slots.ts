@@ -1,4 +1,4 @@
-import { Fifo } from '../base/fifo.ts';
+import { Fifo } from './fifo.ts';
 
 /** Releases a slot; more than once is the same as once. */
 export type Release = () => void;

@@ -1,4 +1,4 @@
-import { Fifo } from '../base/fifo.ts';
+import { Fifo } from './fifo.ts';
 
 export interface FairWorkOptions {
   /** At most about so long in one turn of the event loop, milliseconds. */

@@ -1,5 +1,5 @@
-import { PageSize } from '../../base/page-size.ts';
-import type { TailEntry } from '../../stream/stream-tail.ts';
+import { PageSize } from '../base/page-size.ts';
+import type { TailEntry } from './stream-tail.ts';
 
 /** Page size of the stream's readings: about half a megabyte, learnt from the pages before. */
 export class TailPageSize {

@@ -1,5 +1,5 @@
 import * as assert from 'uvu/assert';
-import { FairWorkQueue } from '../../src/fanout/fair-work-queue.ts';
+import { FairWorkQueue } from '../../src/base/fair-work-queue.ts';
 import { nextTurn } from '../../src/base/next-turn.ts';
 import { suite } from '../support/suite.ts';
 

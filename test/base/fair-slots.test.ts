@@ -1,5 +1,5 @@
 import * as assert from 'uvu/assert';
-import { FairSlots, type Release } from '../../src/fanout/fair-slots.ts';
+import { FairSlots, type Release } from '../../src/base/fair-slots.ts';
 import { settle } from '../support/fake-clock.ts';
 import { suite } from '../support/suite.ts';
 

@@ -1,5 +1,5 @@
 import * as assert from 'uvu/assert';
-import { SymbolSet } from '../../src/fanout/symbol-set.ts';
+import { SymbolSet } from '../../src/market/symbol-set.ts';
 import { suite } from '../support/suite.ts';
 
 const test = suite('SymbolSet');
