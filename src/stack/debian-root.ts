@@ -31,7 +31,7 @@ export function debianWayUnavailable(): string | undefined {
 }
 
 /** The machine-wide cache: several clones share one root. */
-function cacheFolder(): string {
+export function cacheFolder(): string {
   try {
     accessSync('/var/cache', constants.W_OK);
     return '/var/cache/tickgate';

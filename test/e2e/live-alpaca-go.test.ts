@@ -7,6 +7,7 @@ import { promisify } from 'node:util';
 import * as assert from 'uvu/assert';
 import { type Gateway, startGateway } from '../../src/gateway/gateway.ts';
 import { rawLiveClient } from '../fanout/raw-live-client.ts';
+import { cacheFolder } from '../../src/stack/debian-root.ts';
 import { suite } from '../support/suite.ts';
 import { openTestMarket, type TestMarket } from '../support/test-market.ts';
 import { watchWithSdk } from './live-alpaca-program.ts';
@@ -36,7 +37,10 @@ test.after(async () => {
 
 /** Builds the program in the folder. @returns why it cannot be built here, where that is so */
 async function build(): Promise<string | undefined> {
-  const options = { cwd: folder, timeout: FETCH_LIMIT_MS, env: { ...process.env, GOTOOLCHAIN: 'local', GOFLAGS: '' } };
+  // Once per machine: a fresh clone with an empty home folder would build the standard library again.
+  const caches = { GOCACHE: join(cacheFolder(), 'go-build'), GOMODCACHE: join(cacheFolder(), 'go-modules') };
+  const env = { ...process.env, ...caches, GOTOOLCHAIN: 'local', GOFLAGS: '' };
+  const options = { cwd: folder, timeout: FETCH_LIMIT_MS, env };
   await copyFile(SOURCE, join(folder, 'main.go'));
   await writeFile(join(folder, 'go.mod'), 'module watch\n\ngo 1.21\n');
   try {

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { type Gateway, startGateway } from '../../src/gateway/gateway.ts';
+import { cacheFolder } from '../../src/stack/debian-root.ts';
 import { suite } from '../support/suite.ts';
 import { openTestMarket, type TestMarket } from '../support/test-market.ts';
 import { watchWithSdk } from './live-alpaca-program.ts';
@@ -35,7 +36,8 @@ test.after(async () => {
 async function install(): Promise<string | undefined> {
   const pip = ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '--no-compile', '--target', folder];
   try {
-    await run('python3', [...pip, PACKAGE], { timeout: INSTALL_LIMIT_MS });
+    const env = { ...process.env, PIP_CACHE_DIR: join(cacheFolder(), 'pip') };
+    await run('python3', [...pip, PACKAGE], { timeout: INSTALL_LIMIT_MS, env });
     return undefined;
   } catch (error) {
     return `pip cannot install ${PACKAGE}: ${error instanceof Error ? error.message : String(error)}`;
